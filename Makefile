@@ -1,0 +1,21 @@
+# Copyright (c) 2026, Lantern contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+.DEFAULT_GOAL := help
+.PHONY: help demo demo-down test lock
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+demo: ## a virtual homelab, Lantern's playbook against it, a page fetched from its LAN
+	@tests/env python -m homelab.demo
+
+demo-down: ## end the lab that demo left up
+	@tests/lab/lab down
+
+test: ## every test, the ones in the virtual homelab included
+	@tests/env tests/run
+
+lock: ## compile tests/requirements.lock anew
+	@tests/env pip-compile --quiet --upgrade --generate-hashes --allow-unsafe --strip-extras --no-header \
+	  --no-emit-index-url --no-emit-find-links --no-emit-trusted-host \
+	  --output-file tests/requirements.lock tests/requirements.in
