@@ -44,7 +44,7 @@ BOOT = "\n".join(
         "mount --make-rshared /",
         "mount --bind /proc/sys /proc/sys && mount -o remount,bind,ro /proc/sys",
         "mount --bind /proc/sys/net /proc/sys/net && mount -o remount,bind,rw /proc/sys/net",
-        "mount --bind /proc/sysrq-trigger /proc/sysrq-trigger && mount -o remount,bind,ro /proc/sysrq-trigger",
+        "f=/proc/sysrq-trigger; [ ! -e $f ] || { mount --bind $f $f && mount -o remount,bind,ro $f; }",
         "mkdir -p /run/shown-sysctls",
         *(
             f"f=/run/shown-sysctls/{path.replace('/', '.')}; echo {value} > $f && mount --bind $f /proc/sys/{path}"
