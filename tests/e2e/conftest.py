@@ -98,7 +98,10 @@ class Home:
 def home() -> Iterator[Home]:
     """The lab that most tests share: what `make demo` leaves behind."""
     home = Home("e2e")
-    home.lab("down")
+    # While writing tests, a lab that is kept spares the minute it takes to come up.
+    kept = os.environ.get("LANTERN_KEEP_LAB") == "1"
+    if not kept:
+        home.lab("down")
     yield home
-    if os.environ.get("LANTERN_KEEP_LAB") != "1":
+    if not kept:
         home.lab("down")

@@ -55,7 +55,8 @@ def _nodes(home: Home) -> list[dict[str, str]]:
 
 def test_the_events_say_who_did_what(home: Home) -> None:
     events = home.get("--namespace=demo", "events")["items"]
-    told = {(e["reason"], e["source"]["component"]): e["message"] for e in events if e["involvedObject"]["name"] == "web"}
+    about_web = [event for event in events if event["involvedObject"]["name"] == "web"]
+    told = {(event["reason"], event["source"]["component"]): event["message"] for event in about_web}
     assert told["IPAllocated", "metallb-controller"] == f'Assigned IP ["{home.service_address()}"]'
     assert told["nodeAssigned", "metallb-speaker"].startswith('announcing from node "node')
 
@@ -70,7 +71,7 @@ def test_the_control_plane_label_is_respected_where_other_nodes_can_serve(home: 
 def test_a_second_run_changes_nothing(home: Home) -> None:
     again = home.site()
     assert again.returncode == 0, again.output
-    assert set(again.recap) == {"localhost", "router", "node1", "node2", "node3"}
+    assert set(again.recap) == {"localhost", "home-router", "node1", "node2", "node3"}
     assert again.changed == {}, {host: again.task_changed(host) for host in again.changed}
 
 

@@ -11,6 +11,8 @@ import sys
 import time
 from pathlib import Path
 
+import yaml
+
 from . import cli, inventory, paths
 from .shell import LabError, paint, stage
 
@@ -63,8 +65,11 @@ def _fetch() -> None:
     """Download what the playbook builds from; the lab has no Internet, as a home that is cut off."""
     with stage("downloading what the image is built from (playbooks/fetch.yml)"):
         log = paths.state() / "logs" / "fetch.log"
-        # Limited to this machine: outside the lab, the lab's addresses may be somebody else's.
-        command = ["ansible-playbook", f"--inventory={inventory.path()}", "--limit=localhost", "playbooks/fetch.yml"]
+        # The settings without the hosts: outside the lab, the lab's addresses may be somebody else's.
+        settings = yaml.safe_load(inventory.path().read_text())["all"]["vars"]
+        settings = {name: value for name, value in settings.items() if not name.startswith("ansible_")}
+        command = ["ansible-playbook", "--inventory=/dev/null", f"--extra-vars={json.dumps(settings)}"]
+        command.append("playbooks/fetch.yml")
         with log.open("w") as out:
             done = subprocess.run(command, cwd=PROJECT, stdout=out, stderr=subprocess.STDOUT)
         if done.returncode:

@@ -12,6 +12,7 @@ import yaml
 
 from . import paths
 from .artifacts import architecture
+from .rootfs import SUITE
 from .topology import Topology
 
 
@@ -40,6 +41,9 @@ def inventory(topology: Topology, *, key: Path, known_hosts: Path, base_image: P
         "deploy_base_image": "localhost/lantern-base:1",
         "deploy_base_image_archive": str(base_image),
         "prepare_packages_offline": True,
+        "prepare_fetch_targets": [
+            {"family": "Debian", "distribution": "debian", "release": SUITE, "architecture": architecture()}
+        ],
     }
     nodes = {node.name: {"ansible_host": node.address} for node in topology.nodes}
     first = topology.nodes[0].name
@@ -48,7 +52,7 @@ def inventory(topology: Topology, *, key: Path, known_hosts: Path, base_image: P
             "all": {
                 "vars": variables,
                 "children": {
-                    "router": {"hosts": {"router": {"ansible_host": topology.router.address}}},
+                    "router": {"hosts": {"home-router": {"ansible_host": topology.router.address}}},
                     "nodes": {
                         "children": {"control_plane": {"hosts": {first: nodes.pop(first)}}},
                         "hosts": nodes,

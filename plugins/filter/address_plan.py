@@ -1,0 +1,137 @@
+# Copyright (c) 2026, Lantern contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Filter homelab.lantern.address_plan: from the inventory's variables to the pools that every stage uses."""
+
+from __future__ import annotations
+
+from typing import Any, Callable, Mapping, Sequence
+
+from ansible_collections.homelab.lantern.plugins.module_utils import _planner
+
+DOCUMENTATION = r"""
+name: address_plan
+author: Lantern contributors
+version_added: 0.1.0
+short_description: Plan the address pools of a LAN
+description:
+  - Checks the pools of the inventory against the LAN, its router, the Kubernetes nodes, the addresses that hosts own
+    and each other, and proposes addresses for pools that give only a size.
+  - Nothing is changed and nothing is asked on the network. Every stage uses this filter, so that all see the same
+    pools.
+positional: _input
+options:
+  _input:
+    description:
+      - The pools. Each has a C(name) and either a list C(addresses) (CIDRs and C(first-last) ranges) or C(size), a
+        number of addresses.
+      - Optional keys are C(auto_assign) (default V(true)) and C(avoid_buggy_ips) (default V(false)).
+    type: raw
+    required: true
+  lan:
+    description: The LAN in CIDR notation.
+    type: raw
+    required: true
+  nodes:
+    description: Name and address of each Kubernetes node; an empty address when it is not known.
+    type: dict
+    default: {}
+  router:
+    description: V(type) (V(dnsmasq) or V(none)) and optionally V(address) of the router.
+    type: raw
+  router_hosts:
+    description: Name and address of the hosts in group C(router).
+    type: dict
+    default: {}
+  reservations:
+    description: Addresses that hosts own, a list of dictionaries with C(name) and C(address).
+    type: raw
+  control_plane:
+    description: Names of the control-plane nodes.
+    type: list
+    elements: str
+    default: []
+  serve_from_control_plane:
+    description: Whether Services are announced from control-plane nodes.
+    type: str
+    choices: ['auto', 'true', 'false']
+    default: auto
+"""
+
+EXAMPLES = r"""
+- name: Plan 32 addresses at the upper edge of the LAN
+  ansible.builtin.debug:
+    msg: "{{ [{'name': 'lan', 'size': 32}] | homelab.lantern.address_plan(lan='192.168.2.0/24') }}"
+"""
+
+RETURN = r"""
+_value:
+  description: The plan.
+  type: dict
+  contains:
+    lan:
+      description: The LAN in CIDR notation, empty when it was malformed.
+      type: str
+      sample: 192.168.2.0/24
+    router:
+      description: Type and address of the router.
+      type: dict
+      sample: {type: dnsmasq, address: 192.168.2.1}
+    nodes:
+      description: Name and address of each node.
+      type: dict
+      sample: {node1: 192.168.2.11}
+    pools:
+      description: The pools, with their sizes. The LAN's network and broadcast addresses are left out.
+      type: list
+      elements: dict
+      sample:
+        - {name: lan, addresses: [192.168.2.223-192.168.2.254], auto_assign: true, avoid_buggy_ips: false, size: 32}
+    problems:
+      description: What forbids using these pools, one sentence each; empty when the plan is good.
+      type: list
+      elements: str
+    warnings:
+      description: What is allowed but probably not meant.
+      type: list
+      elements: str
+    notices:
+      description: What the user should know.
+      type: list
+      elements: str
+    summary:
+      description: The plan as a table for people.
+      type: str
+"""
+
+
+def address_plan(
+    pools: Any,
+    lan: Any,
+    nodes: Mapping[str, str] | None = None,
+    router: Any = None,
+    router_hosts: Mapping[str, str] | None = None,
+    reservations: Any = None,
+    control_plane: Sequence[str] | None = None,
+    serve_from_control_plane: Any = "auto",
+) -> dict[str, Any]:
+    """See DOCUMENTATION."""
+    return _planner.address_plan(
+        _planner.Inventory(
+            lan=lan,
+            pools=pools,
+            router=router,
+            reservations=reservations,
+            nodes=dict(nodes or {}),
+            router_hosts=dict(router_hosts or {}),
+            control_plane=list(control_plane or []),
+            serve_from_control_plane=serve_from_control_plane,
+        )
+    )
+
+
+class FilterModule:
+    """Ansible filters."""
+
+    def filters(self) -> dict[str, Callable[..., Any]]:
+        """Name and function of each filter."""
+        return {"address_plan": address_plan}

@@ -1,0 +1,88 @@
+# Copyright (c) 2026, Lantern contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Services of type LoadBalancer as verify sees them. PRIVATE to the homelab.lantern collection."""
+
+from __future__ import annotations
+
+import typing as t
+
+Found = t.Dict[str, t.Any]
+
+# The controller's record that it chose the addresses of a Service.
+POOL_ANNOTATION = "metallb.io/ip-allocated-from-pool"
+
+
+def is_loadbalancer(service: Found) -> bool:
+    return (service.get("spec") or {}).get("type") == "LoadBalancer"
+
+
+def addresses(service: Found) -> list[str]:
+    """The IPs in the Service's status, in their order."""
+    ingress = ((service.get("status") or {}).get("loadBalancer") or {}).get("ingress") or []
+    return [entry["ip"] for entry in ingress if entry.get("ip")]
+
+
+def assigned_by_us(service: Found) -> bool:
+    """True if the annotation says that Lantern chose this Service's addresses."""
+    return POOL_ANNOTATION in (service["metadata"].get("annotations") or {})
+
+
+def serving_endpoints(slices: list[Found]) -> int:
+    """How many endpoints take traffic; an absent condition counts as true, a terminating pod that serves counts."""
+    total = 0
+    for one in slices:
+        for endpoint in one.get("endpoints") or []:
+            conditions = endpoint.get("conditions") or {}
+            if conditions.get("ready", True) is not False or conditions.get("serving"):
+                total += len(endpoint.get("addresses") or [])
+    return total
+
+
+def newest_warning(events: list[Found], service: Found) -> str:
+    """The text of the newest Warning about this Service, "" if there is none."""
+    uid = service["metadata"].get("uid")
+    about = [
+        event
+        for event in events
+        if event.get("type") == "Warning" and (event.get("involvedObject") or {}).get("uid") == uid and uid
+    ]
+    about.sort(key=lambda event: str(event.get("lastTimestamp") or event.get("eventTime") or ""))
+    return " ".join(str(about[-1].get("message", "")).split()) if about else ""
+
+
+def waiting_reason(service: Found, events: list[Found], controller_ready: bool, pools: int) -> str:
+    """Why a Service has no address yet, with the remedy."""
+    if not controller_ready:
+        return "Lantern's controller is not ready: run the deploy stage; `kubectl -n metallb-system get pods` shows it."
+    if pools == 0:
+        return "There is no IPAddressPool to take an address from: set lantern_pools and run the deploy stage."
+    warning = newest_warning(events, service)
+    if warning:
+        return f"{warning.rstrip('.')}. Enlarge lantern_pools or correct what the Service asks for."
+    return "The controller has not said why: `kubectl -n metallb-system logs deployment/controller` does."
+
+
+def view(service: Found, slices: list[Found]) -> Found:
+    """A Service as the probe needs it: namespace, name, addresses, ports, protocols, endpoints."""
+    metadata, spec = service["metadata"], service["spec"]
+    ports = [
+        {"port": p["port"], "protocol": p.get("protocol", "TCP"), "name": p.get("name", "")} for p in spec["ports"]
+    ]
+    own = [
+        one
+        for one in slices
+        if one["metadata"].get("namespace") == metadata["namespace"]
+        and (one["metadata"].get("labels") or {}).get("kubernetes.io/service-name") == metadata["name"]
+    ]
+    return {
+        "name": f"{metadata['namespace']}/{metadata['name']}",
+        "addresses": addresses(service),
+        "ports": ports,
+        "endpoints": serving_endpoints(own),
+        "local": spec.get("externalTrafficPolicy") == "Local",
+    }
+
+
+def settled(services: list[Found]) -> bool:
+    """True if every Service (as view() makes them) has an address and a pod that takes traffic."""
+    return all(one["addresses"] and one["endpoints"] for one in services)

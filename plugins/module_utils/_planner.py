@@ -1,0 +1,388 @@
+# Copyright (c) 2026, Lantern contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""From the inventory's variables to the pools that every stage uses. PRIVATE to the collection.
+
+Runs on the Ansible controller only (filter homelab.lantern.address_plan). Whether pools are allowed is decided by
+_pools alone; this file reads what people wrote, proposes blocks for pools that give only a size, and tells what it
+found.
+"""
+
+from __future__ import annotations
+
+import difflib
+from dataclasses import dataclass, field
+from typing import Any, Mapping, Sequence
+
+from ansible_collections.homelab.lantern.plugins.module_utils._pools import (
+    AddressRange,
+    Pool,
+    Problem,
+    parse_address,
+    parse_network,
+    parse_range,
+    problems,
+    trimmed,
+    warnings,
+)
+
+try:
+    import netaddr
+
+    NETADDR_ERROR = ""
+except ImportError as error:
+    NETADDR_ERROR = str(error)
+
+EXCLUDE_LABEL = "node.kubernetes.io/exclude-from-external-load-balancers"
+POOL_KEYS = ("name", "addresses", "size", "auto_assign", "avoid_buggy_ips")
+ROUTER_TYPES = ("dnsmasq", "none")
+SERVE_CHOICES = ("auto", "true", "false")
+
+
+@dataclass(frozen=True)
+class Inventory:
+    """What the plan is made from: the user's variables as they came from YAML, and the hosts of the groups.
+
+    `nodes` maps each name of group nodes to its address, "" when it is not known.
+    """
+
+    lan: Any
+    pools: Any
+    router: Any
+    reservations: Any
+    nodes: Mapping[str, str]
+    router_hosts: Mapping[str, str]
+    control_plane: Sequence[str]
+    serve_from_control_plane: Any
+
+
+@dataclass
+class _Draft:
+    """A pool as read: exactly one of `pool` and `size` counts."""
+
+    name: str
+    pool: Pool | None = None
+    size: int = 0
+    options: dict[str, bool] = field(default_factory=dict)
+
+
+def address_plan(inventory: Inventory) -> dict[str, Any]:
+    """The plan of the whole LAN.
+
+    Returns lan (text), router (type, address), nodes, pools ([{name, addresses, auto_assign, avoid_buggy_ips, size}]
+    with the LAN's network and broadcast address left out), problems, warnings and notices (lists of sentences), and
+    summary (a table as text). Nothing may be changed anywhere while there are problems.
+    """
+    network = parse_network(inventory.lan, "lantern_lan")
+    found: list[str] = [_lan_message(inventory.lan)] if isinstance(network, Problem) else []
+    lan = "" if isinstance(network, Problem) else str(network)
+    router, router_problems = _router(inventory)
+    reservations, reservation_problems = _reservations(inventory.reservations)
+    drafts, pool_problems = _drafts(inventory.pools)
+    found += router_problems + reservation_problems + pool_problems + _host_problems(inventory)
+    nodes = {name: address for name, address in inventory.nodes.items() if address}
+    taken = [address for address in list(nodes.values()) + list(reservations.values()) + [router["address"]] if address]
+    pools, size_problems = _with_proposals(drafts, lan, taken)
+    found += size_problems
+    found += [item.message for item in problems(pools, nodes, router["address"] or None, reservations)]
+    planned = [_planned(pool, lan) for pool in pools]
+    return {
+        "lan": lan,
+        "router": router,
+        "nodes": dict(inventory.nodes),
+        "pools": planned,
+        "problems": _unique(found),
+        "warnings": _unique(_warnings(pools, lan, inventory, router) + _control_plane_warnings(inventory)),
+        "notices": _notices(inventory),
+        "summary": _summary(lan, router, inventory, planned),
+    }
+
+
+def _lan_message(value: Any) -> str:
+    if value in (None, ""):
+        return "lantern_lan is missing. Set it to the network of your LAN, such as lantern_lan: 192.168.2.0/24."
+    return f'lantern_lan: "{value}" is not a network. Write a CIDR such as 192.168.2.0/24.'
+
+
+def _unknown_keys(where: str, given: Mapping[str, Any], known: Sequence[str]) -> list[str]:
+    found = []
+    for key in given:
+        if key not in known:
+            near = difflib.get_close_matches(str(key), known, n=1)
+            hint = f'Did you mean "{near[0]}"? ' if near else ""
+            found.append('{}: unknown key "{}". {}Known keys: {}.'.format(where, key, hint, ", ".join(known)))
+    return found
+
+
+def _router(inventory: Inventory) -> tuple[dict[str, str], list[str]]:
+    """Type and address of the router; "none" when nothing is said about it."""
+    given = inventory.router
+    plan = {"type": "none", "address": ""}
+    if given in (None, "", {}):
+        return plan, []
+    if not isinstance(given, Mapping):
+        return plan, [f'lantern_router: "{given}" is no mapping. Write lantern_router: {{type: dnsmasq}}.']
+    found = _unknown_keys("lantern_router", given, ("type", "address"))
+    plan["type"] = str(given.get("type", "none"))
+    plan["address"] = str(given.get("address") or next(iter(inventory.router_hosts.values()), ""))
+    if plan["type"] not in ROUTER_TYPES:
+        message = (
+            'lantern_router.type: "{0}" is not known. Choose one of: {1} '
+            "(none: you keep the DHCP range out of the pools yourself)."
+        )
+        found.append(message.format(plan["type"], ", ".join(ROUTER_TYPES)))
+    elif plan["type"] != "none" and not inventory.router_hosts:
+        message = (
+            "lantern_router.type is {0}, but the inventory group router has no host. "
+            "Add the router to that group with ansible_host and ansible_user, or set lantern_router.type: none."
+        )
+        found.append(message.format(plan["type"]))
+    if plan["address"] and isinstance(parse_address(plan["address"]), Problem):
+        if given.get("address"):
+            found.append(
+                'lantern_router.address: "{}" is not an IP address. Write one such as 192.168.2.1.'.format(
+                    plan["address"]
+                )
+            )
+        plan["address"] = ""
+    return plan, found
+
+
+def _reservations(given: Any) -> tuple[dict[str, str], list[str]]:
+    """Addresses that hosts own, by name."""
+    example = "Write a list such as [{name: printer, address: 192.168.2.9}]."
+    if given in (None, ""):
+        return {}, []
+    if not isinstance(given, list):
+        return {}, [f'lantern_reservations: "{given}" is no list. {example}']
+    hosts: dict[str, str] = {}
+    found: list[str] = []
+    for number, item in enumerate(given, 1):
+        where = f"lantern_reservations, entry {number}"
+        if not isinstance(item, Mapping) or not item.get("name") or not item.get("address"):
+            found.append(f"{where}: name and address are needed. {example}")
+            continue
+        found += _unknown_keys(where, item, ("name", "address"))
+        name = str(item["name"])
+        hosts[name if name not in hosts else f"{name} ({number})"] = str(item["address"])
+    return hosts, found
+
+
+def _host_problems(inventory: Inventory) -> list[str]:
+    found = []
+    if not inventory.nodes:
+        found.append("The inventory group nodes is empty. Add every Kubernetes node to it.")
+    strangers = [name for name in inventory.control_plane if name not in inventory.nodes]
+    if strangers:
+        found.append(
+            "In group control_plane but not in group nodes: {}. Add them to nodes as well.".format(", ".join(strangers))
+        )
+    if str(inventory.serve_from_control_plane).lower() not in SERVE_CHOICES:
+        message = 'lantern_serve_from_control_plane: "{0}" is not known. Choose one of: {1}.'
+        found.append(message.format(inventory.serve_from_control_plane, ", ".join(SERVE_CHOICES)))
+    return found
+
+
+def _drafts(given: Any) -> tuple[list[_Draft], list[str]]:
+    example = "Write a list such as [{name: lan, addresses: [192.168.2.128/25]}]."
+    if given in (None, "", []):
+        return [], [f"lantern_pools is missing: without a pool no Service can get an address. {example}"]
+    if not isinstance(given, list):
+        return [], [f'lantern_pools: "{given}" is no list. {example}']
+    drafts: list[_Draft] = []
+    found: list[str] = []
+    for number, item in enumerate(given, 1):
+        where = f"lantern_pools, entry {number}"
+        if not isinstance(item, Mapping):
+            found.append(f'{where}: "{item}" is no pool. {example}')
+            continue
+        if not isinstance(item.get("name"), str) or not item["name"]:
+            found.append(f"{where}: the pool has no name. Add one, such as name: lan.")
+            continue
+        draft, wrong = _draft(item)
+        found += wrong
+        if draft is not None:
+            drafts.append(draft)
+    return drafts, found
+
+
+def _draft(item: Mapping[str, Any]) -> tuple[_Draft | None, list[str]]:
+    where = 'pool "{}"'.format(item["name"])
+    found = _unknown_keys(where, item, POOL_KEYS)
+    options = {}
+    for key, default in (("auto_assign", True), ("avoid_buggy_ips", False)):
+        value = item.get(key, default)
+        text = str(value).lower()
+        if text not in ("true", "false"):
+            found.append(f'{where}: {key} is "{value}". Write true or false.')
+        options[key] = text == "true"
+    if ("addresses" in item) == ("size" in item):
+        found.append(
+            "{}: give it either addresses (a list of CIDRs and ranges) or size (how many addresses), not {}.".format(
+                where, "both" if "size" in item else "neither"
+            )
+        )
+        return None, found
+    if "size" in item:
+        size = item["size"]
+        if isinstance(size, bool) or not str(size).isdigit() or int(size) < 1:
+            return None, found + [
+                f'{where}: size "{size}" is no number of addresses. Write a whole number from 1, such as size: 32.'
+            ]
+        return _Draft(item["name"], size=int(size), options=options), found
+    addresses = item["addresses"]
+    if not isinstance(addresses, list):
+        message = '{0}: addresses is "{1}", but must be a list. Write addresses: ["{1}"].'
+        return None, found + [message.format(where, addresses)]
+    return _Draft(
+        item["name"], pool=Pool(item["name"], tuple(str(text) for text in addresses), **options), options=options
+    ), found
+
+
+def _with_proposals(drafts: Sequence[_Draft], lan: str, taken: Sequence[str]) -> tuple[list[Pool], list[str]]:
+    """The pools in the order written; those with a size get the highest free block of the LAN that is large enough."""
+    given = [draft.pool for draft in drafts if draft.pool is not None]
+    if len(given) == len(drafts) or not lan:
+        return given, []
+    if NETADDR_ERROR:
+        return given, [
+            f"Proposing addresses for a pool needs the Python package netaddr on this machine: {NETADDR_ERROR}"
+        ]
+    free = _free(lan, taken, given)
+    pools: list[Pool] = []
+    found: list[str] = []
+    for draft in drafts:
+        if draft.pool is not None:
+            pools.append(draft.pool)
+            continue
+        blocks = list(free.iter_ipranges())
+        block = next((item for item in reversed(blocks) if item.size >= draft.size), None)
+        if block is None:
+            largest = max(blocks, key=lambda item: item.size) if blocks else None
+            room = (
+                f"the largest free block has {largest.size} ({largest})"
+                if largest is not None
+                else "no address is free"
+            )
+            message = (
+                'pool "{0}": {1} addresses in a row are wanted, but in the LAN {2} {3}. '
+                "Ask for fewer, or name the addresses."
+            )
+            found.append(message.format(draft.name, draft.size, lan, room))
+            continue
+        chosen = netaddr.IPRange(
+            netaddr.IPAddress(block.last - draft.size + 1, block.version), netaddr.IPAddress(block.last, block.version)
+        )
+        free.remove(chosen)
+        pools.append(Pool(draft.name, (str(chosen),), **draft.options))
+    return pools, found
+
+
+def _free(lan: str, taken: Sequence[str], given: Sequence[Pool]) -> Any:
+    """netaddr.IPSet of what no host and no pool has; the first address is kept back as the usual place of a router."""
+    network = netaddr.IPNetwork(lan)
+    free = netaddr.IPSet([network])
+    for address in (network.first, network.first + 1, network.last):
+        free.remove(netaddr.IPAddress(address, network.version))
+    for text in taken:
+        if not isinstance(parse_address(text), Problem):
+            free.remove(netaddr.IPAddress(text))
+    for pool in given:
+        for text in pool.addresses:
+            item = parse_range(text)
+            if isinstance(item, AddressRange):
+                free.remove(netaddr.IPRange(str(item.first_address), str(item.last_address)))
+    return free
+
+
+def _planned(pool: Pool, lan: str) -> dict[str, Any]:
+    addresses = list(trimmed(pool, lan)) if lan else list(pool.addresses)
+    return {
+        "name": pool.name,
+        "addresses": addresses,
+        "auto_assign": pool.auto_assign,
+        "avoid_buggy_ips": pool.avoid_buggy_ips,
+        "size": sum(item.size for item in map(parse_range, addresses) if isinstance(item, AddressRange)),
+    }
+
+
+def _warnings(pools: Sequence[Pool], lan: str, inventory: Inventory, router: Mapping[str, str]) -> list[str]:
+    if not lan:
+        return []
+    found = [item.message for item in warnings(pools, lan)]
+    network = parse_network(lan)
+    hosts = dict(inventory.nodes)
+    hosts["(router)"] = router["address"]
+    for name, text in hosts.items():
+        what = "the router" if name == "(router)" else f'node "{name}"'
+        if not text:
+            if name != "(router)":
+                found.append(
+                    f"{what}: its address is not known, so it was not compared with the pools. Set ansible_host to it."
+                )
+            continue
+        address = parse_address(text)
+        if not isinstance(address, Problem) and not isinstance(network, Problem) and address not in network:
+            message = "{0} has the address {1}, which is outside the LAN {2}. Correct lantern_lan or the address."
+            found.append(message.format(what, text, lan))
+    if not router["address"]:
+        found.append(
+            "The router's address is not known, so it was not compared with the pools. Set lantern_router.address."
+        )
+    return found
+
+
+def _only_control_plane(inventory: Inventory) -> bool:
+    workers: set[str] = set(inventory.nodes) - set(inventory.control_plane)
+    return bool(inventory.nodes) and (not workers or len(inventory.nodes) == 1)
+
+
+def _control_plane_warnings(inventory: Inventory) -> list[str]:
+    if _only_control_plane(inventory) and str(inventory.serve_from_control_plane).lower() == "false":
+        message = (
+            "Every node is a control-plane node ({0}), and kubeadm labels those {1}: no Service will answer. "
+            "Set lantern_serve_from_control_plane: auto, or remove the label yourself: kubectl label node {2} {1}-"
+        )
+        return [message.format(", ".join(inventory.nodes), EXCLUDE_LABEL, next(iter(inventory.nodes)))]
+    return []
+
+
+def _notices(inventory: Inventory) -> list[str]:
+    serve = str(inventory.serve_from_control_plane).lower()
+    found = []
+    if _only_control_plane(inventory) and serve != "false":
+        message = (
+            "There is no node besides the control plane ({0}). kubeadm labels such nodes {1}, which keeps Services "
+            "away from them; stage deploy removes the label, so that Services answer "
+            "(lantern_serve_from_control_plane: false leaves it alone)."
+        )
+        found.append(message.format(", ".join(inventory.nodes), EXCLUDE_LABEL))
+    elif serve == "true":
+        message = "lantern_serve_from_control_plane is true: stage deploy removes the label {0} from {1}."
+        found.append(message.format(EXCLUDE_LABEL, ", ".join(inventory.control_plane) or "the control-plane nodes"))
+    return found
+
+
+def _sort_key(text: str) -> tuple[int, int]:
+    address = parse_address(text)
+    return (9, 0) if isinstance(address, Problem) else (address.version, int(address))
+
+
+def _summary(lan: str, router: Mapping[str, str], inventory: Inventory, planned: Sequence[Mapping[str, Any]]) -> str:
+    where = router["address"] or "address not known"
+    rows = [
+        ("LAN", lan or "?"),
+        ("Router", "{}, {}".format(where, "not managed" if router["type"] == "none" else router["type"])),
+    ]
+    for name, address in sorted(inventory.nodes.items(), key=lambda item: _sort_key(item[1])):
+        role = ", control plane" if name in inventory.control_plane else ""
+        rows.append(("Node", f"{name}  {address or 'address not known'}{role}"))
+    for pool in planned:
+        count = "{} address{}".format(pool["size"], "" if pool["size"] == 1 else "es")
+        hand = "" if pool["auto_assign"] else ", only on request"
+        rows.append(("Pool", "{}  {}  {}{}".format(pool["name"], ", ".join(pool["addresses"]), count, hand)))
+    width = max(len(title) for title, _text in rows)
+    return "\n".join(f"{title.ljust(width)}  {text}" for title, text in rows)
+
+
+def _unique(messages: Sequence[str]) -> list[str]:
+    return list(dict.fromkeys(messages))

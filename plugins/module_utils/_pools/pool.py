@@ -1,0 +1,178 @@
+# Copyright (c) 2026, Lantern contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Address pools, and whether they can be used. PRIVATE to the collection."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from .problem import Problem
+from .ranges import Address, AddressRange, Network, parse_address, parse_network, parse_range
+from .rangeset import RangeSet
+
+_NAME = re.compile(r"[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?")
+
+
+@dataclass(frozen=True)
+class Pool:
+    """Addresses under one name, as people write them: CIDRs and first-last ranges, in the order they are to be used."""
+
+    name: str
+    addresses: tuple[str, ...]
+    auto_assign: bool = True
+    avoid_buggy_ips: bool = False
+
+    def __post_init__(self) -> None:
+        # Lists come from YAML; a tuple keeps the record comparable and hashable.
+        object.__setattr__(self, "addresses", tuple(self.addresses))
+
+    def usable(self, address: Address) -> bool:
+        """Whether the pool's own rule allows this address: IPv4 ending in .0 or .255 is avoided when asked for."""
+        return not (self.avoid_buggy_ips and address.version == 4 and int(address) & 0xFF in (0, 255))
+
+    def without(self, addresses: Iterable[Address]) -> Pool:
+        """The pool with these addresses left out; entries that hold none of them keep their text."""
+        holes = RangeSet(AddressRange(address.version, int(address), int(address)) for address in addresses)
+        kept: list[str] = []
+        for text in self.addresses:
+            entry = parse_range(text)
+            if isinstance(entry, Problem) or not any(hole.overlaps(entry) for hole in holes):
+                kept.append(text)
+            else:
+                kept.extend(str(rest) for rest in RangeSet([entry]).difference(holes))
+        return replace(self, addresses=tuple(kept))
+
+
+def pool_ranges(pool: Pool) -> tuple[tuple[AddressRange, ...], list[Problem]]:
+    """The pool's ranges in the order written, and what is wrong with the entries that are none."""
+    where = f'pool "{pool.name}"'
+    parsed = [parse_range(text, where) for text in pool.addresses]
+    ranges = tuple(item for item in parsed if isinstance(item, AddressRange))
+    wrong = [item for item in parsed if isinstance(item, Problem)]
+    if not pool.addresses:
+        message = f'{where} has no addresses. Give it at least one, such as "192.168.2.128/25", or remove it.'
+        wrong.append(Problem("empty", where, message))
+    return ranges, wrong
+
+
+def problems(
+    pools: Sequence[Pool],
+    nodes: Mapping[str, str] | None = None,
+    router: str | None = None,
+    reservations: Mapping[str, str] | None = None,
+) -> list[Problem]:
+    """Everything that forbids using these pools; an empty list when nothing does.
+
+    `nodes` and `reservations` map a host's name to its address; `router` is an address. Codes: bad-name,
+    duplicate-name, empty, malformed, reversed, family-mix, overlap, holds-node, holds-router, holds-reservation.
+    """
+    found = _name_problems(pools)
+    entries: list[tuple[AddressRange, Pool]] = []
+    for pool in pools:
+        ranges, wrong = pool_ranges(pool)
+        found += wrong
+        entries += [(item, pool) for item in ranges]
+    found += _overlaps(entries)
+    found += _held(entries, "holds-node", "node", dict(nodes or {}))
+    found += _held(entries, "holds-router", "router", {"": router} if router else {})
+    found += _held(entries, "holds-reservation", "reservation", dict(reservations or {}))
+    return found
+
+
+def _name_problems(pools: Sequence[Pool]) -> list[Problem]:
+    found: list[Problem] = []
+    seen: dict[str, int] = {}
+    for pool in pools:
+        where = f'pool "{pool.name}"'
+        seen[pool.name] = seen.get(pool.name, 0) + 1
+        if seen[pool.name] == 2:
+            message = f"{where} is defined more than once. Rename one of them, or list all addresses under one name."
+            found.append(Problem("duplicate-name", where, message))
+        if not _NAME.fullmatch(pool.name):
+            message = f"{where}: Kubernetes takes no such name. Use lower-case letters, digits and dashes."
+            found.append(Problem("bad-name", where, message))
+    return found
+
+
+def _overlaps(entries: Sequence[tuple[AddressRange, Pool]]) -> list[Problem]:
+    """Each range against the one before it that reaches furthest: names every range that overlaps, not every pair."""
+    found: list[Problem] = []
+    furthest: tuple[AddressRange, Pool] | None = None
+    for item, pool in sorted(entries, key=lambda entry: entry[0]):
+        if furthest is not None and furthest[0].overlaps(item):
+            where = f'pool "{pool.name}"'
+            if pool is furthest[1]:
+                message = "{0} lists addresses twice: {1} overlaps {2}. Remove one of them."
+                found.append(Problem("overlap", where, message.format(where, item, furthest[0])))
+            else:
+                message = '{0} ({1}) overlaps pool "{2}" ({3}). Change one of them so that no address is in both.'
+                found.append(Problem("overlap", where, message.format(where, item, furthest[1].name, furthest[0])))
+        if furthest is None or (item.version, item.last) > (furthest[0].version, furthest[0].last):
+            furthest = (item, pool)
+    return found
+
+
+def _held(
+    entries: Sequence[tuple[AddressRange, Pool]], code: str, kind: str, hosts: Mapping[str, str]
+) -> list[Problem]:
+    found: list[Problem] = []
+    for name, text in hosts.items():
+        label = f'{kind} "{name}"' if name else f"the {kind}"
+        address = parse_address(text, label)
+        if isinstance(address, Problem):
+            found.append(address)
+            continue
+        for item, pool in entries:
+            if address in item:
+                where = f'pool "{pool.name}"'
+                message = (
+                    "{0} ({1}) holds {2}, the address of {3}. Move the pool, or give the host an address outside it."
+                )
+                found.append(Problem(code, where, message.format(where, item, address, label)))
+    return found
+
+
+def warnings(pools: Sequence[Pool], lan: str) -> list[Problem]:
+    """What is allowed but probably not meant, seen from the LAN (a CIDR). Pools of the other family are not judged.
+
+    Codes: outside-lan, holds-network-address, holds-broadcast-address; malformed when `lan` is no network.
+    """
+    network = parse_network(lan, "the LAN")
+    if isinstance(network, Problem):
+        return [network]
+    found: list[Problem] = []
+    whole = AddressRange(network.version, int(network.network_address), int(network.broadcast_address))
+    for pool in pools:
+        where = f'pool "{pool.name}"'
+        for item in pool_ranges(pool)[0]:
+            if item.version == network.version and not whole.covers(item):
+                message = (
+                    "{0} ({1}) reaches outside the LAN {2}. Hosts there find it only if the router has a route to it."
+                )
+                found.append(Problem("outside-lan", where, message.format(where, item, network)))
+            for code, role, address in _edges(network):
+                if address in item:
+                    message = "{0} ({1}) holds {2}, the {3} address of the LAN {4}. Leave it out: {5}."
+                    rest = ", ".join(trimmed(Pool(pool.name, (str(item),)), lan)) or "no address is left then"
+                    found.append(Problem(code, where, message.format(where, item, address, role, network, rest)))
+    return found
+
+
+def _edges(network: Network) -> list[tuple[str, str, Address]]:
+    """The network's addresses that no host can have. A /31 has none (RFC 3021); the last one of IPv6 is ordinary."""
+    if network.prefixlen >= network.max_prefixlen - 1:
+        return []
+    edges: list[tuple[str, str, Address]] = [("holds-network-address", "network", network.network_address)]
+    if network.version == 4:
+        edges.append(("holds-broadcast-address", "broadcast", network.broadcast_address))
+    return edges
+
+
+def trimmed(pool: Pool, lan: str) -> tuple[str, ...]:
+    """The pool's addresses without the LAN's network and broadcast address; unchanged when `lan` is no network."""
+    network = parse_network(lan)
+    if isinstance(network, Problem):
+        return pool.addresses
+    return pool.without(address for _code, _role, address in _edges(network)).addresses

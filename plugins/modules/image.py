@@ -1,0 +1,172 @@
+#!/usr/bin/python
+# Copyright (c) 2026, Lantern contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+---
+module: image
+short_description: Build Lantern's container image on the machine that runs Ansible
+version_added: 0.1.0
+description:
+  - Downloads the Python packages and the base image for each architecture, builds the image and keeps it as an archive.
+  - The tag follows from all that the image is made from. What is in the cache already is not made again, and needs
+    no network.
+  - Images for other architectures are built without emulation, as the Containerfile copies and runs nothing.
+author:
+  - Lantern contributors (@homelab-lantern)
+attributes:
+  check_mode:
+    description: Tells what would be downloaded and built.
+    support: full
+  diff_mode:
+    description: The result is a file, not text.
+    support: none
+options:
+  source:
+    description: The directory C(speaker) of the collection.
+    type: path
+    required: true
+  cache_dir:
+    description: Directory for downloads and images.
+    type: path
+    required: true
+  architectures:
+    description: Architectures to build for.
+    type: list
+    elements: str
+    choices: [amd64, arm64]
+    required: true
+  base_image:
+    description: >-
+      The image to build on, with Python of O(python_version). Fetched from its registry once for each
+      architecture.
+    type: str
+    default: docker.io/library/python:3.11-slim-bookworm
+  base_image_archive:
+    description:
+      - A file made by C(podman save --format docker-archive) or C(docker save), used instead of O(base_image).
+      - "C({arch}) in the path stands for the architecture."
+    type: path
+  builder:
+    description: The program that builds. With V(auto) the first of podman, buildah and docker that is installed.
+    type: str
+    choices: [auto, podman, buildah, docker]
+    default: auto
+  python_version:
+    description: Version of the Python in the base image.
+    type: str
+    default: '3.11'
+  state:
+    description:
+      - With V(present) everything is downloaded and built that is not in the cache.
+      - With V(fetched) it is only downloaded.
+    type: str
+    choices: [present, fetched]
+    default: present
+requirements:
+  - pip
+  - podman, buildah or docker
+"""
+
+EXAMPLES = r"""
+---
+- name: Build for a PC and Raspberry Pis
+  homelab.lantern.image:
+    source: ~/lantern/speaker
+    cache_dir: ~/.cache/lantern
+    architectures: [amd64, arm64]
+  register: image
+  delegate_to: localhost
+"""
+
+RETURN = r"""
+name:
+  description: The image's name with its tag.
+  returned: always
+  type: str
+  sample: localhost/lantern:0.1.0-2f6c0f1e9a3b
+archives:
+  description: Path of the image archive for each architecture.
+  returned: always
+  type: dict
+  sample: {arm64: /home/me/.cache/lantern/images/lantern-0.1.0-2f6c0f1e9a3b-arm64.tar}
+downloaded:
+  description: What was downloaded.
+  returned: always
+  type: list
+  elements: str
+built:
+  description: The architectures for which the image was built.
+  returned: always
+  type: list
+  elements: str
+"""
+
+import os
+import typing as t
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.homelab.lantern.plugins.module_utils._image import making, source
+from ansible_collections.homelab.lantern.plugins.module_utils._image.errors import ImageError
+
+
+def work(module: AnsibleModule) -> dict[str, t.Any]:
+    """What exit_json gets."""
+    options = module.params
+    wish = making.Wish(
+        source=options["source"],
+        cache_dir=os.path.abspath(options["cache_dir"]),
+        architectures=list(dict.fromkeys(options["architectures"])),
+        base_image=options["base_image"],
+        base_image_archive=options["base_image_archive"],
+        builder=options["builder"],
+        python_version=options["python_version"],
+    )
+    made = making.plan(wish)
+    present = options["state"] == "present"
+    if module.check_mode:
+        downloaded = making.unfetched(wish, made)
+        built = made.unbuilt() if present else []
+    else:
+        downloaded = making.fetch(wish, made)
+        built = making.build(wish, made) if present else []
+    return {
+        "changed": bool(downloaded or built),
+        "name": made.name,
+        "archives": made.archives,
+        "downloaded": downloaded,
+        "built": built,
+    }
+
+
+def main() -> None:
+    module = AnsibleModule(
+        argument_spec={
+            "source": {"type": "path", "required": True},
+            "cache_dir": {"type": "path", "required": True},
+            "architectures": {
+                "type": "list",
+                "elements": "str",
+                "choices": list(source.ARCHITECTURES),
+                "required": True,
+            },
+            "base_image": {"type": "str", "default": "docker.io/library/python:3.11-slim-bookworm"},
+            "base_image_archive": {"type": "path"},
+            "builder": {"type": "str", "choices": ["auto", "podman", "buildah", "docker"], "default": "auto"},
+            "python_version": {"type": "str", "default": "3.11"},
+            "state": {"type": "str", "choices": ["present", "fetched"], "default": "present"},
+        },
+        supports_check_mode=True,
+    )
+    try:
+        result = work(module)
+    except ImageError as exc:
+        module.fail_json(msg=str(exc))
+    module.exit_json(**result)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,175 @@
+# Copyright (c) 2026, Lantern contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Requests to the Kubernetes API server.
+
+Configuration (in-cluster service account with its rotating token, or a kubeconfig) and TLS are lightkube's. Its watch
+is not used: it splits the stream by Unicode lines, so that one Service annotation holding a NEL character (U+0085)
+breaks the stream for good, and it waits for ever on a connection that died silently.
+"""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import AsyncIterator, Mapping
+from typing import Any
+
+import httpx2
+import msgspec
+from lightkube.config.client_adapter import user_auth, verify_cluster
+from lightkube.config.kubeconfig import KubeConfig
+from lightkube.config.models import User
+from lightkube.core.exceptions import ConfigError
+
+from lantern.adapters.kube.wire import ListPage, Status, WatchLine
+
+MERGE_PATCH = "application/merge-patch+json"
+_JSON = "application/json"
+_PAGE_SIZE = 500
+_WATCH_SECONDS = 120
+_TIMEOUT = httpx2.Timeout(15.0, connect=5.0)
+# The server ends a watch by itself; a connection still silent well after that is dead.
+_WATCH_TIMEOUT = httpx2.Timeout(15.0, connect=5.0, read=_WATCH_SECONDS + 15.0)
+# A peer that vanished without a word (power cut, pulled cable) is noticed within 25 s, on idle and on busy connections.
+_SOCKET_OPTIONS = [
+    (socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1),
+    (socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, 10),
+    (socket.IPPROTO_TCP, socket.TCP_KEEPINTVL, 5),
+    (socket.IPPROTO_TCP, socket.TCP_KEEPCNT, 3),
+    (socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, 25_000),
+]
+
+
+class ApiError(Exception):
+    """The API server could not be reached (code 0), or refused (its HTTP status code)."""
+
+    def __init__(self, message: str, code: int = 0) -> None:
+        super().__init__(message)
+        self.code = code
+
+    @property
+    def is_gone(self) -> bool:
+        """The history asked for is no longer kept: list again."""
+        return self.code == 410
+
+    @property
+    def is_outdated(self) -> bool:
+        """The object changed or vanished since it was read; its watch tells, so nothing is to be done here."""
+        return self.code in (404, 409)
+
+
+class KubeApi:
+    """An authenticated connection pool. Paths begin with "/api" or "/apis"."""
+
+    def __init__(self, client: httpx2.AsyncClient) -> None:
+        self._client = client
+
+    @classmethod
+    def connect(cls) -> KubeApi:
+        """From the pod's service account, else from the file that KUBECONFIG names.
+
+        Nothing is sent yet. Raises ApiError when neither is there or usable.
+        """
+        try:
+            config = KubeConfig.from_env().get()
+        except (ConfigError, KeyError, OSError, ValueError) as error:
+            raise ApiError(f"no way to reach the Kubernetes API is configured: {error}") from error
+        if config is None:
+            raise ApiError("no way to reach the Kubernetes API is configured: the kubeconfig has no current context")
+        user = config.user or User()
+        # Proxies of the environment are left out: they are meant for the Internet, not for the cluster's own address.
+        tls = verify_cluster(config.cluster, user, config.abs_file, trust_env=False)
+        transport = httpx2.AsyncHTTPTransport(verify=tls, socket_options=_SOCKET_OPTIONS)
+        return cls(
+            httpx2.AsyncClient(
+                base_url=config.cluster.server,
+                auth=user_auth(user),
+                transport=transport,
+                timeout=_TIMEOUT,
+                trust_env=False,
+                headers={"User-Agent": "lantern", "Accept": _JSON},
+            )
+        )
+
+    async def list(self, path: str) -> tuple[str, list[msgspec.Raw]]:
+        """All objects of a collection, and the resource version they were read at."""
+        items: list[msgspec.Raw] = []
+        query = {"limit": str(_PAGE_SIZE)}
+        while True:
+            try:
+                body = await self._request("GET", path, query)
+            except ApiError as error:
+                if error.code == 404:
+                    unknown = f"the Kubernetes API does not know {path}: is its CustomResourceDefinition installed?"
+                    raise ApiError(unknown, error.code) from error
+                raise
+            page = msgspec.json.decode(body, type=ListPage)
+            items += page.items or []
+            if not page.metadata.continue_:
+                return page.metadata.resourceVersion, items
+            query["continue"] = page.metadata.continue_
+
+    async def watch(self, path: str, resource_version: str) -> AsyncIterator[WatchLine]:
+        """What happened to a collection after `resource_version`, until the server ends the stream (in 2 minutes)."""
+        query = {
+            "watch": "true",
+            "resourceVersion": resource_version,
+            "allowWatchBookmarks": "true",
+            "timeoutSeconds": str(_WATCH_SECONDS),
+        }
+        try:
+            async with self._client.stream("GET", path, params=query, timeout=_WATCH_TIMEOUT) as response:
+                if response.is_error:
+                    raise _refusal(response.status_code, await response.aread())
+                rest = b""
+                async for chunk in response.aiter_bytes():
+                    *lines, rest = (rest + chunk).split(b"\n")
+                    for line in lines:
+                        yield msgspec.json.decode(line, type=WatchLine)
+        except (httpx2.HTTPError, httpx2.StreamError, msgspec.DecodeError, ConfigError, OSError) as error:
+            raise _failure(error) from error
+
+    async def patch(self, path: str, body: Mapping[str, Any]) -> msgspec.Raw:
+        """Merge-patch an object; returns it as it is afterwards."""
+        return msgspec.Raw(await self._request("PATCH", path, {}, body, MERGE_PATCH))
+
+    async def create(self, path: str, body: Mapping[str, Any]) -> None:
+        """Create an object in the collection `path`."""
+        await self._request("POST", path, {}, body, _JSON)
+
+    async def close(self) -> None:
+        await self._client.aclose()
+
+    async def _request(
+        self,
+        method: str,
+        path: str,
+        query: Mapping[str, str],
+        body: Mapping[str, Any] | None = None,
+        content_type: str = _JSON,
+    ) -> bytes:
+        content = None if body is None else msgspec.json.encode(body)
+        headers = {} if body is None else {"Content-Type": content_type}
+        try:
+            response = await self._client.request(method, path, params=query, content=content, headers=headers)
+        except (httpx2.HTTPError, ConfigError, OSError) as error:
+            raise _failure(error) from error
+        if response.is_error:
+            raise _refusal(response.status_code, response.content)
+        return response.content
+
+
+def stream_error(line: WatchLine) -> ApiError:
+    """The error that a watch line of type ERROR carries."""
+    return _refusal(0, bytes(line.object))
+
+
+def _refusal(code: int, body: bytes) -> ApiError:
+    try:
+        status = msgspec.json.decode(body, type=Status)
+    except msgspec.DecodeError:
+        return ApiError(f"the Kubernetes API answered {code}: {body[:200].decode(errors='replace')}", code)
+    return ApiError(f"the Kubernetes API refused: {status.message or status.reason or code}", code or status.code)
+
+
+def _failure(error: Exception) -> ApiError:
+    return ApiError(f"the Kubernetes API cannot be reached: {str(error) or type(error).__name__}")

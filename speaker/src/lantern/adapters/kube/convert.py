@@ -1,0 +1,147 @@
+# Copyright (c) 2026, Lantern contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""From objects on the wire to the records that decisions are made on. Pure.
+
+Each function raises ValueError (msgspec's errors are such) for an object that cannot be read, naming what is wrong.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import msgspec
+
+from lantern.adapters.kube import wire
+from lantern.core.model import (
+    ANNOTATION_PREFIXES,
+    Endpoint,
+    L2Advertisement,
+    Node,
+    Operator,
+    PoolSpec,
+    Requirement,
+    Selector,
+    Service,
+    ServiceAllocation,
+    ServiceKey,
+)
+from lantern.pools import Pool, Problem, parse_address
+
+_VERSIONS = {"IPv4": 4, "IPv6": 6}
+_SERVICE_NAME_LABEL = "kubernetes.io/service-name"
+
+
+@dataclass(frozen=True, slots=True)
+class Slice:
+    """The part of a Service's endpoints that one EndpointSlice holds; `service` is None when it belongs to none."""
+
+    service: ServiceKey | None
+    endpoints: tuple[Endpoint, ...]
+
+
+def service(raw: msgspec.Raw) -> Service:
+    found = msgspec.json.decode(raw, type=wire.Service)
+    meta, spec = found.metadata, found.spec
+    has_cluster_ip = bool(spec.clusterIPs or spec.clusterIP) and spec.clusterIP != "None"
+    balancer = found.status.loadBalancer if found.status else None
+    ingress = (balancer.ingress if balancer else None) or []
+    addresses = [parse_address(item.ip) for item in ingress]
+    families = [_VERSIONS[name] for name in spec.ipFamilies or ["IPv4"] if name in _VERSIONS]
+    annotations = (meta.annotations or {}).items()
+    return Service(
+        key=ServiceKey(meta.namespace, meta.name),
+        uid=meta.uid,
+        resource_version=meta.resourceVersion,
+        created=meta.creationTimestamp or "",
+        labels=meta.labels or {},
+        annotations={key: value for key, value in annotations if key.startswith(ANNOTATION_PREFIXES)},
+        is_load_balancer=spec.type == "LoadBalancer",
+        lb_class=spec.loadBalancerClass or "",
+        families=tuple(families) if has_cluster_ip else (),
+        requires_dual_stack=spec.ipFamilyPolicy == "RequireDualStack",
+        prefers_dual_stack=spec.ipFamilyPolicy == "PreferDualStack",
+        local_traffic_only=spec.externalTrafficPolicy == "Local",
+        requested_ip=spec.loadBalancerIP,
+        addresses=tuple(address for address in addresses if not isinstance(address, Problem)),
+        has_unreadable_ingress=any(isinstance(address, Problem) for address in addresses),
+    )
+
+
+def endpoint_slice(raw: msgspec.Raw) -> Slice:
+    found = msgspec.json.decode(raw, type=wire.EndpointSlice)
+    name = (found.metadata.labels or {}).get(_SERVICE_NAME_LABEL)
+    # Only which nodes have serving endpoints matters: a Service with hundreds of pods is a handful of records.
+    distinct = {(item.nodeName or "", _serving(item.conditions)) for item in found.endpoints or []}
+    endpoints = tuple(Endpoint(node, serving) for node, serving in sorted(distinct))
+    return Slice(ServiceKey(found.metadata.namespace, name) if name else None, endpoints)
+
+
+def _serving(conditions: wire.EndpointConditions | None) -> bool:
+    """Ready, or terminating but still serving; an absent "ready" means ready (the API's rule)."""
+    return conditions is None or conditions.ready is not False or conditions.serving is True
+
+
+def node(raw: msgspec.Raw) -> Node:
+    found = msgspec.json.decode(raw, type=wire.Node)
+    conditions = (found.status.conditions if found.status else None) or []
+    status = {item.type: item.status for item in conditions}
+    return Node(
+        name=found.metadata.name,
+        labels=found.metadata.labels or {},
+        ready=status.get("Ready") == "True",
+        network_unavailable=status.get("NetworkUnavailable") == "True",
+    )
+
+
+def namespace(raw: msgspec.Raw) -> Mapping[str, str]:
+    """The namespace's labels."""
+    return msgspec.json.decode(raw, type=wire.Envelope).metadata.labels or {}
+
+
+def pool(raw: msgspec.Raw) -> PoolSpec:
+    found = msgspec.json.decode(raw, type=wire.IPAddressPool)
+    meta, spec = found.metadata, found.spec
+    return PoolSpec(
+        pool=Pool(meta.name, tuple(spec.addresses or ()), spec.autoAssign is not False, spec.avoidBuggyIPs),
+        created=meta.creationTimestamp or "",
+        labels=meta.labels or {},
+        allocation=_allocation(spec.serviceAllocation),
+    )
+
+
+def _allocation(found: wire.ServiceAllocation | None) -> ServiceAllocation | None:
+    if found is None:
+        return None
+    return ServiceAllocation(
+        priority=found.priority,
+        namespaces=tuple(found.namespaces or ()),
+        namespace_selectors=_selectors(found.namespaceSelectors),
+        service_selectors=_selectors(found.serviceSelectors),
+    )
+
+
+def l2_advertisement(raw: msgspec.Raw) -> L2Advertisement:
+    found = msgspec.json.decode(raw, type=wire.L2Advertisement)
+    spec = found.spec
+    return L2Advertisement(
+        name=found.metadata.name,
+        pools=tuple(spec.ipAddressPools or ()),
+        pool_selectors=_selectors(spec.ipAddressPoolSelectors),
+        node_selectors=_selectors(spec.nodeSelectors),
+        service_selectors=_selectors(spec.serviceSelectors),
+        interfaces=tuple(spec.interfaces or ()),
+    )
+
+
+def _selectors(found: list[wire.LabelSelector] | None) -> tuple[Selector, ...]:
+    return tuple(_selector(item) for item in found or ())
+
+
+def _selector(found: wire.LabelSelector) -> Selector:
+    equal = [Requirement(key, Operator.IN, (value,)) for key, value in (found.matchLabels or {}).items()]
+    expressions = [
+        Requirement(item.key, Operator(item.operator), tuple(item.values or ()))
+        for item in found.matchExpressions or ()
+    ]
+    return Selector((*equal, *expressions))

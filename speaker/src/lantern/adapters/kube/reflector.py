@@ -1,0 +1,231 @@
+# Copyright (c) 2026, Lantern contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Keeps a store equal to one collection of the API server: list once, then watch; list again when history is lost.
+
+Three parts: `Store` (what is known), `Follower` (what to ask next and after which pause; no I/O), `follow` (the loop).
+No event is lost: a watch goes on where the last one ended, and a list after lost history also finds what was deleted.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import random
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator
+from dataclasses import dataclass
+from typing import Generic, NamedTuple, Protocol, TypeVar
+
+import msgspec
+
+from lantern.adapters.kube.api import ApiError, stream_error
+from lantern.adapters.kube.wire import Envelope, Meta, Versioned, WatchLine
+from lantern.adapters.logs import fields
+from lantern.pools import Problem
+
+log = logging.getLogger("lantern.kube")
+
+T = TypeVar("T")
+
+_FIRST_PAUSE_SECONDS = 0.25
+_LONGEST_PAUSE_SECONDS = 5.0
+_SHORTEST_WATCH_SECONDS = 1.0
+_TEMPORARY = frozenset((0, 401, 403, 429, 502, 503, 504))
+
+
+class ObjectId(NamedTuple):
+    """Which object of a kind."""
+
+    namespace: str
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Held(Generic[T]):
+    """One object as last seen; the value is a Problem when it cannot be read."""
+
+    resource_version: str
+    value: T | Problem
+
+
+class Store(Generic[T]):
+    """The latest state of one kind: `plural` is its name in the API, `convert` reads an object (ValueError: cannot)."""
+
+    def __init__(self, plural: str, path: str, convert: Callable[[msgspec.Raw], T]) -> None:
+        self.plural = plural
+        self.path = path
+        self.is_synced = False
+        self._convert = convert
+        self._held: dict[ObjectId, Held[T]] = {}
+        self._written: dict[ObjectId, int] = {}
+
+    def values(self) -> Iterator[T]:
+        """Every object that can be read."""
+        return (held.value for held in self._held.values() if not isinstance(held.value, Problem))
+
+    def items(self) -> Iterator[tuple[ObjectId, T]]:
+        """The same with their identities."""
+        return ((key, held.value) for key, held in self._held.items() if not isinstance(held.value, Problem))
+
+    def unreadable(self) -> list[Problem]:
+        """Every object that cannot."""
+        return [held.value for held in self._held.values() if isinstance(held.value, Problem)]
+
+    def replace(self, raws: Iterable[msgspec.Raw]) -> bool:
+        """Take a complete list; whether anything changed."""
+        before = {key: held.value for key, held in self._held.items()}
+        seen: set[ObjectId] = set()
+        for raw in raws:
+            key = _identity(raw)[0]
+            seen.add(key)
+            self.upsert(raw)
+        for key in self._held.keys() - seen:
+            self._forget(key)
+        first, self.is_synced = not self.is_synced, True
+        return first or before != {key: held.value for key, held in self._held.items()}
+
+    def upsert(self, raw: msgspec.Raw) -> bool:
+        """Take one object that was added or modified; whether that changes what is known of it."""
+        key, meta = _identity(raw)
+        version = _number(meta.resourceVersion)
+        # What this process wrote is known from the answer. A watch line or list that is older must not undo that, or
+        # the next decision would be made on a state in which the address just given away is free again.
+        if version < self._written.get(key, 0):
+            return False
+        self._written.pop(key, None)
+        held = self._read(key, meta, raw)
+        known = self._held.get(key)
+        self._held[key] = held
+        return known is None or known.value != held.value
+
+    def remove(self, raw: msgspec.Raw) -> bool:
+        """Take one object that was deleted; whether it was known."""
+        return self._forget(_identity(raw)[0])
+
+    def wrote(self, raw: msgspec.Raw) -> None:
+        """Take the answer to this process's own write."""
+        key, meta = _identity(raw)
+        if key in self._held:
+            self.upsert(raw)
+            self._written[key] = _number(meta.resourceVersion)
+
+    def _forget(self, key: ObjectId) -> bool:
+        self._written.pop(key, None)
+        return self._held.pop(key, None) is not None
+
+    def _read(self, key: ObjectId, meta: Meta, raw: msgspec.Raw) -> Held[T]:
+        try:
+            return Held(meta.resourceVersion, self._convert(raw))
+        except ValueError as error:
+            where = f"{self.plural} {key.namespace}/{key.name}"
+            log.error("object cannot be read", extra=fields(object=where, error=str(error)))
+            return Held(meta.resourceVersion, Problem("unreadable", where, f"{where} cannot be read: {error}"))
+
+
+def _identity(raw: msgspec.Raw) -> tuple[ObjectId, Meta]:
+    meta = msgspec.json.decode(raw, type=Envelope).metadata
+    return ObjectId(meta.namespace, meta.name), meta
+
+
+def _number(resource_version: str) -> int:
+    """Versions of one collection grow; the API server's are numbers."""
+    return int(resource_version) if resource_version.isdecimal() else 0
+
+
+class Follower:
+    """What to ask the API server next. No I/O: the loop reports what came of it."""
+
+    def __init__(self, rng: random.Random) -> None:
+        self._rng = rng
+        self._failures = 0
+        self.resource_version: str | None = None
+        """Where the next watch begins; None: list first."""
+
+    def listed(self, resource_version: str) -> None:
+        self._failures = 0
+        self.resource_version = resource_version
+
+    def saw(self, resource_version: str) -> None:
+        """A watch line (also a bookmark) brought this version."""
+        self._failures = 0
+        if resource_version:
+            self.resource_version = resource_version
+
+    def ended(self, seconds: float) -> float:
+        """The server ended the watch after `seconds`; returns the pause before the next one."""
+        return 0.0 if seconds >= _SHORTEST_WATCH_SECONDS else self._pause()
+
+    def failed(self, error: ApiError) -> float:
+        """A request failed; returns the pause before the next one.
+
+        A watch goes on where it ended when the server was out of reach, overloaded, or did not admit this process yet
+        (as while it starts); any other refusal is about the request itself, so the collection is listed again.
+        """
+        if error.code not in _TEMPORARY:
+            self.resource_version = None
+        if error.is_gone:
+            return 0.0
+        return self._pause()
+
+    def _pause(self) -> float:
+        pause = min(_FIRST_PAUSE_SECONDS * 2.0**self._failures, _LONGEST_PAUSE_SECONDS)
+        self._failures = min(self._failures + 1, 16)
+        # All nodes lose an API server at once; they should not all come back at once.
+        return pause * self._rng.uniform(0.5, 1.0)
+
+
+class Source(Protocol):
+    """The part of the API that following needs."""
+
+    async def list(self, path: str) -> tuple[str, list[msgspec.Raw]]: ...
+
+    def watch(self, path: str, resource_version: str) -> AsyncIterator[WatchLine]: ...
+
+
+async def follow(api: Source, store: Store[T], on_change: Callable[[], None]) -> None:
+    """Keep the store equal to the API server, for ever. `on_change` is called after every change of it."""
+    follower = Follower(random.Random())
+    loop = asyncio.get_running_loop()
+    interrupted = True
+    while True:
+        started = loop.time()
+        try:
+            if follower.resource_version is None:
+                version, raws = await api.list(store.path)
+                follower.listed(version)
+                if store.replace(raws):
+                    on_change()
+                interrupted = _resumed(store, interrupted)
+                continue
+            async for line in api.watch(store.path, follower.resource_version):
+                if take(store, follower, line):
+                    on_change()
+                interrupted = _resumed(store, interrupted)
+            pause = follower.ended(loop.time() - started)
+        except ApiError as error:
+            interrupted = True
+            pause = follower.failed(error)
+            level = logging.INFO if error.is_gone else logging.WARNING
+            detail = fields(kind=store.plural, error=str(error), retry_seconds=round(pause, 2))
+            log.log(level, "following is interrupted, will retry", extra=detail)
+        await asyncio.sleep(pause)
+
+
+def _resumed(store: Store[T], interrupted: bool) -> bool:
+    """Say that following works (again); the new value of "interrupted"."""
+    if interrupted:
+        log.info("following", extra=fields(kind=store.plural, objects=sum(1 for _ in store.values())))
+    return False
+
+
+def take(store: Store[T], follower: Follower, line: WatchLine) -> bool:
+    """Take one watch line into the store; whether it changed. Raises ApiError for a line of type ERROR."""
+    if line.type == "ERROR":
+        raise stream_error(line)
+    if line.type == "BOOKMARK":
+        changed = False
+    elif line.type == "DELETED":
+        changed = store.remove(line.object)
+    else:
+        changed = store.upsert(line.object)
+    follower.saw(msgspec.json.decode(line.object, type=Versioned).metadata.resourceVersion)
+    return changed

@@ -1,0 +1,156 @@
+# Copyright (c) 2026, Lantern contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The fields that Lantern reads of Kubernetes objects, named as on the wire. Everything else is skipped while decoding.
+
+A list or map may be absent or null on the wire, hence the many "| None".
+"""
+
+from __future__ import annotations
+
+import msgspec
+
+
+class Meta(msgspec.Struct):
+    name: str
+    namespace: str = ""
+    uid: str = ""
+    resourceVersion: str = ""
+    creationTimestamp: str | None = None
+    labels: dict[str, str] | None = None
+    annotations: dict[str, str] | None = None
+
+
+class Envelope(msgspec.Struct):
+    """Any object, as far as its identity goes."""
+
+    metadata: Meta
+
+
+class VersionMeta(msgspec.Struct):
+    resourceVersion: str = ""
+
+
+class Versioned(msgspec.Struct):
+    """The object of any watch line; that of a bookmark has nothing else."""
+
+    metadata: VersionMeta
+
+
+class ListMeta(msgspec.Struct):
+    resourceVersion: str = ""
+    continue_: str = msgspec.field(name="continue", default="")
+
+
+class ListPage(msgspec.Struct):
+    metadata: ListMeta
+    items: list[msgspec.Raw] | None = None
+
+
+class WatchLine(msgspec.Struct):
+    type: str
+    object: msgspec.Raw
+
+
+class Status(msgspec.Struct):
+    """What the API server answers when it refuses."""
+
+    message: str = ""
+    reason: str = ""
+    code: int = 0
+
+
+class Ingress(msgspec.Struct):
+    ip: str = ""
+    hostname: str = ""
+
+
+class LoadBalancer(msgspec.Struct):
+    ingress: list[Ingress] | None = None
+
+
+class ServiceStatus(msgspec.Struct):
+    loadBalancer: LoadBalancer | None = None
+
+
+class ServiceSpec(msgspec.Struct):
+    type: str = ""
+    clusterIP: str = ""
+    clusterIPs: list[str] | None = None
+    ipFamilies: list[str] | None = None
+    ipFamilyPolicy: str | None = None
+    loadBalancerClass: str | None = None
+    loadBalancerIP: str = ""
+    externalTrafficPolicy: str = ""
+
+
+class Service(Envelope):
+    spec: ServiceSpec
+    status: ServiceStatus | None = None
+
+
+class EndpointConditions(msgspec.Struct):
+    ready: bool | None = None
+    serving: bool | None = None
+
+
+class SliceEndpoint(msgspec.Struct):
+    conditions: EndpointConditions | None = None
+    nodeName: str | None = None
+
+
+class EndpointSlice(Envelope):
+    endpoints: list[SliceEndpoint] | None = None
+
+
+class NodeCondition(msgspec.Struct):
+    type: str
+    status: str
+
+
+class NodeStatus(msgspec.Struct):
+    conditions: list[NodeCondition] | None = None
+
+
+class Node(Envelope):
+    status: NodeStatus | None = None
+
+
+class MatchExpression(msgspec.Struct):
+    key: str
+    operator: str
+    values: list[str] | None = None
+
+
+class LabelSelector(msgspec.Struct):
+    matchLabels: dict[str, str] | None = None
+    matchExpressions: list[MatchExpression] | None = None
+
+
+class ServiceAllocation(msgspec.Struct):
+    priority: int = 0
+    namespaces: list[str] | None = None
+    namespaceSelectors: list[LabelSelector] | None = None
+    serviceSelectors: list[LabelSelector] | None = None
+
+
+class PoolSpec(msgspec.Struct):
+    addresses: list[str] | None = None
+    autoAssign: bool | None = None
+    avoidBuggyIPs: bool = False
+    serviceAllocation: ServiceAllocation | None = None
+
+
+class IPAddressPool(Envelope):
+    spec: PoolSpec
+
+
+class L2AdvertisementSpec(msgspec.Struct):
+    ipAddressPools: list[str] | None = None
+    ipAddressPoolSelectors: list[LabelSelector] | None = None
+    nodeSelectors: list[LabelSelector] | None = None
+    serviceSelectors: list[LabelSelector] | None = None
+    interfaces: list[str] | None = None
+
+
+class L2Advertisement(Envelope):
+    spec: L2AdvertisementSpec = msgspec.field(default_factory=L2AdvertisementSpec)

@@ -1,0 +1,169 @@
+# Copyright (c) 2026, Lantern contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The speaker process: follows what announcing depends on, and announces from this node what it owns."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+
+from prometheus_client import CollectorRegistry
+
+from lantern.adapters.http import StatusServer
+from lantern.adapters.kube import convert
+from lantern.adapters.kube.api import KubeApi
+from lantern.adapters.kube.reflector import Store, follow
+from lantern.adapters.kube.writer import EventRecorder
+from lantern.adapters.links import Link, exclusion, scan
+from lantern.adapters.logs import fields
+from lantern.announce.layer2 import Layer2Announcer
+from lantern.app.configuration import ConfigurationKeeper
+from lantern.app.process import run_until_stopped
+from lantern.app.reconcile import Reconciler
+from lantern.core.announce import Claim, Decision, Vantage, Withheld, claims_by_address, claims_by_service, decide
+from lantern.core.diff import difference
+from lantern.core.model import Endpoint, L2Advertisement, PoolSpec, ServiceKey, Snapshot
+from lantern.core.requests import Denied, quoted
+from lantern.metrics import SpeakerMetrics
+from lantern.reasons import Reason
+from lantern.settings import SpeakerSettings
+
+log = logging.getLogger("lantern.speaker")
+
+_SCAN_SECONDS = 2.0
+_PROTOCOL = "layer2"
+
+
+def run(settings: SpeakerSettings) -> int:
+    """Run the speaker until a signal; returns the exit status."""
+
+    async def main() -> None:
+        await Speaker(settings, KubeApi.connect()).run()
+
+    return run_until_stopped("speaker", settings, main)
+
+
+class Speaker:
+    """One node's speaker. Make it inside a running event loop."""
+
+    def __init__(self, settings: SpeakerSettings, api: KubeApi) -> None:
+        self._settings = settings
+        self._api = api
+        self._registry = CollectorRegistry()
+        self._metrics = SpeakerMetrics(self._registry)
+        config = f"/apis/metallb.io/v1beta1/namespaces/{settings.namespace}"
+        self._services = Store("services", "/api/v1/services", convert.service)
+        self._slices = Store("endpointslices", "/apis/discovery.k8s.io/v1/endpointslices", convert.endpoint_slice)
+        self._nodes = Store("nodes", "/api/v1/nodes", convert.node)
+        self._pools = Store("ipaddresspools", f"{config}/ipaddresspools", convert.pool)
+        self._advertisements = Store("l2advertisements", f"{config}/l2advertisements", convert.l2_advertisement)
+        self._stores = (self._services, self._slices, self._nodes, self._pools, self._advertisements)
+        self._configuration = ConfigurationKeeper(self._metrics, self._pools, self._advertisements)
+        self._reconciler = Reconciler(self._one_pass, self._metrics)
+        self._events = EventRecorder(api, "metallb-speaker", settings.node_name)
+        self._announcer = Layer2Announcer(self._metrics)
+        self._excluded = exclusion()
+        self._links: dict[str, Link] = {}
+        self._announced: dict[ServiceKey, tuple[Claim, ...]] = {}
+        self._withheld: dict[ServiceKey, Denied] = {}
+
+    async def run(self) -> None:
+        """For ever, or until cancelled."""
+        status = StatusServer(self._registry, self.not_ready)
+        await status.start(self._settings.health_probe_host, self._settings.health_probe_port)
+        try:
+            async with asyncio.TaskGroup() as tasks:
+                tasks.create_task(follow(self._api, self._services, self._reconciler.notify))
+                tasks.create_task(follow(self._api, self._slices, self._reconciler.notify))
+                tasks.create_task(follow(self._api, self._nodes, self._reconciler.notify))
+                tasks.create_task(follow(self._api, self._pools, self._reconciler.notify))
+                tasks.create_task(follow(self._api, self._advertisements, self._reconciler.notify))
+                tasks.create_task(self._events.run())
+                tasks.create_task(self._watch_links())
+                tasks.create_task(self._reconciler.run())
+        finally:
+            self._announcer.close()
+            status.close()
+            await self._api.close()
+
+    def not_ready(self) -> str | None:
+        """Why this node cannot announce anything yet; None when it can."""
+        waiting = [store.plural for store in self._stores if not store.is_synced]
+        return f"waiting for the Kubernetes API to list {', '.join(waiting)}" if waiting else None
+
+    async def _watch_links(self) -> None:
+        while True:
+            links = scan(self._excluded)
+            if links != self._links:
+                names_changed = links.keys() != self._links.keys()
+                self._links = links
+                self._announcer.set_links(links)
+                if names_changed:
+                    self._reconciler.notify()
+            await asyncio.sleep(_SCAN_SECONDS)
+
+    async def _one_pass(self) -> None:
+        # Half of the picture (of the nodes, say) would elect another owner than the other speakers do.
+        if self.not_ready() is not None:
+            return
+        configuration = self._configuration.refresh()
+        if configuration.pools is None:
+            return
+        vantage = Vantage(
+            node=self._settings.node_name,
+            interfaces=frozenset(self._links),
+            ignore_exclude_label=self._settings.ignore_exclude_lb,
+        )
+        decided = decide(self._snapshot(configuration.pools, configuration.advertisements), vantage)
+        self._announcer.apply(claims_by_address(decided))
+        self._tell(decided)
+
+    def _snapshot(self, pools: tuple[PoolSpec, ...], advertisements: tuple[L2Advertisement, ...]) -> Snapshot:
+        endpoints: dict[ServiceKey, tuple[Endpoint, ...]] = {}
+        for part in self._slices.values():
+            if part.service is not None:
+                endpoints[part.service] = (*endpoints.get(part.service, ()), *part.endpoints)
+        return Snapshot(
+            pools=pools,
+            services=tuple(self._services.values()),
+            endpoints=endpoints,
+            nodes={node.name: node for node in self._nodes.values()},
+            advertisements=advertisements,
+            lb_class=self._settings.lb_class,
+        )
+
+    def _tell(self, decided: Decision) -> None:
+        """Log, Events and metrics: on change only."""
+        node = self._settings.node_name
+        announced = claims_by_service(decided)
+        before = {key: tuple(claim.address for claim in claims) for key, claims in self._announced.items()}
+        after = {key: tuple(claim.address for claim in claims) for key, claims in announced.items()}
+        news = difference(before, after)
+        self._announced = announced
+        for key, addresses in {**news.gained, **news.changed}.items():
+            message = f'announcing from node "{node}" with protocol "{_PROTOCOL}"'
+            self._events.record(announced[key][0].service, "Normal", "nodeAssigned", message)
+            log.info("announcing", extra=fields(service=str(key), ips=quoted(addresses), protocol=_PROTOCOL))
+        for key in news.lost:
+            log.info("withdrawn", extra=fields(service=str(key), ips=quoted(before[key]), protocol=_PROTOCOL))
+        self._tell_withheld(decided.withheld)
+        self._metrics.announced.clear()
+        for claim in decided.claims:
+            series = {"service": str(claim.service.key), "protocol": _PROTOCOL, "node": node, "ip": str(claim.address)}
+            self._metrics.announced.labels(**series).set(1)
+
+    def _tell_withheld(self, withheld: tuple[Withheld, ...]) -> None:
+        now = {item.service.key: item.denied for item in withheld}
+        news = difference(self._withheld, now)
+        self._withheld = now
+        self._metrics.withheld.clear()
+        for item in withheld:
+            service, denied = item.service, item.denied
+            self._metrics.withheld.labels(reason=denied.reason.value).inc()
+            if service.key not in news.gained and service.key not in news.changed:
+                continue
+            detail = fields(service=str(service.key), reason=denied.reason.value, why=denied.sentence)
+            log.info("not announced from here", extra=detail)
+            if denied.reason is Reason.NO_INTERFACE:
+                message = f'{denied.sentence} with protocol "{_PROTOCOL}"'
+                self._events.record(service, "Warning", "announceFailed", message)

@@ -1,0 +1,32 @@
+# Copyright (c) 2026, Lantern contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The command line: `lantern --version`, `lantern controller`, `lantern speaker`.
+
+Reads arguments and environment, exactly once, and hands the result to the process's composition root.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Mapping, Sequence
+
+from lantern.settings import ControllerSettings, SettingsError, load
+
+
+def main(argv: Sequence[str] | None = None, environ: Mapping[str, str] | None = None) -> int:
+    """Run until told to stop by SIGTERM or SIGINT; returns the exit status (2: the settings are unusable)."""
+    try:
+        settings = load(sys.argv[1:] if argv is None else argv, os.environ if environ is None else environ)
+    except SettingsError as error:
+        for line in error.problems:
+            print(f"lantern: {line}", file=sys.stderr)
+        return 2
+    # Imported late: neither process should pay memory for what only the other one needs.
+    if isinstance(settings, ControllerSettings):
+        from lantern.app.controller import run as run_controller
+
+        return run_controller(settings)
+    from lantern.app.speaker import run as run_speaker
+
+    return run_speaker(settings)

@@ -1,0 +1,174 @@
+# Copyright (c) 2026, Lantern contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The cluster as the decisions see it: frozen records, addresses as `ipaddress` objects. No wire formats."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import NamedTuple
+
+from lantern.pools import Address, Pool
+
+ANNOTATION_PREFIXES = ("metallb.io/", "metallb.universe.tf/")
+"""Where Services ask for things; the first prefix that has a key wins."""
+EXCLUDE_LABEL = "node.kubernetes.io/exclude-from-external-load-balancers"
+
+
+class ServiceKey(NamedTuple):
+    """Identity of a Service; also sorts Services."""
+
+    namespace: str
+    name: str
+
+    def __str__(self) -> str:
+        return f"{self.namespace}/{self.name}"
+
+
+class Operator(Enum):
+    """How a label selector's requirement compares."""
+
+    IN = "In"
+    NOT_IN = "NotIn"
+    EXISTS = "Exists"
+    DOES_NOT_EXIST = "DoesNotExist"
+
+
+@dataclass(frozen=True, slots=True)
+class Requirement:
+    """One condition of a label selector."""
+
+    key: str
+    operator: Operator
+    values: tuple[str, ...] = ()
+
+    def matches(self, labels: Mapping[str, str]) -> bool:
+        match self.operator:
+            case Operator.IN:
+                return labels.get(self.key) in self.values
+            case Operator.NOT_IN:
+                # An absent label is not in any list of values: Kubernetes' rule.
+                return labels.get(self.key) not in self.values
+            case Operator.EXISTS:
+                return self.key in labels
+            case Operator.DOES_NOT_EXIST:
+                return self.key not in labels
+
+
+@dataclass(frozen=True, slots=True)
+class Selector:
+    """A label selector: all requirements hold. Without any it matches everything."""
+
+    requirements: tuple[Requirement, ...] = ()
+
+    def matches(self, labels: Mapping[str, str]) -> bool:
+        return all(requirement.matches(labels) for requirement in self.requirements)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Service:
+    """A Service of any type. `created` is RFC 3339 text, which sorts by time."""
+
+    key: ServiceKey
+    uid: str = ""
+    resource_version: str = ""
+    created: str = ""
+    labels: Mapping[str, str] = field(default_factory=dict)
+    annotations: Mapping[str, str] = field(default_factory=dict)
+    """Only those under ANNOTATION_PREFIXES."""
+    is_load_balancer: bool = True
+    lb_class: str = ""
+    families: tuple[int, ...] = (4,)
+    """IP versions in the order of spec.ipFamilies; empty when the Service has no cluster addresses."""
+    requires_dual_stack: bool = False
+    prefers_dual_stack: bool = False
+    local_traffic_only: bool = False
+    """externalTrafficPolicy: Local"""
+    requested_ip: str = ""
+    """spec.loadBalancerIP"""
+    addresses: tuple[Address, ...] = ()
+    """status.loadBalancer.ingress[].ip, as far as they are addresses."""
+    has_unreadable_ingress: bool = False
+    """status.loadBalancer.ingress holds an entry that is no address, such as a host name."""
+
+    def annotation(self, name: str) -> str | None:
+        """The value of the annotation `name` (without prefix), None when there is none."""
+        for prefix in ANNOTATION_PREFIXES:
+            if (value := self.annotations.get(prefix + name)) is not None:
+                return value
+        return None
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """One endpoint of a Service, as far as announcing cares."""
+
+    node: str
+    """Name of its node, empty when it has none."""
+    serving: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Node:
+    """A Node object."""
+
+    name: str
+    labels: Mapping[str, str] = field(default_factory=dict)
+    ready: bool = True
+    network_unavailable: bool = False
+
+    @property
+    def excluded(self) -> bool:
+        return EXCLUDE_LABEL in self.labels
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServiceAllocation:
+    """For which Services a pool is reserved, and how eagerly it is used for them."""
+
+    priority: int = 0
+    """1 is used first; 0 means none given and is used last."""
+    namespaces: tuple[str, ...] = ()
+    namespace_selectors: tuple[Selector, ...] = ()
+    service_selectors: tuple[Selector, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PoolSpec:
+    """An IPAddressPool object."""
+
+    pool: Pool
+    created: str = ""
+    labels: Mapping[str, str] = field(default_factory=dict)
+    allocation: ServiceAllocation | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class L2Advertisement:
+    """An L2Advertisement object: announce these pools' addresses from these nodes over these interfaces."""
+
+    name: str
+    pools: tuple[str, ...] = ()
+    pool_selectors: tuple[Selector, ...] = ()
+    node_selectors: tuple[Selector, ...] = ()
+    service_selectors: tuple[Selector, ...] = ()
+    interfaces: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Snapshot:
+    """The cluster at one moment. Each process fills what it watches; the pools are free of problems (core.config)."""
+
+    pools: tuple[PoolSpec, ...]
+    services: tuple[Service, ...] = ()
+    namespaces: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    """Labels by namespace."""
+    endpoints: Mapping[ServiceKey, tuple[Endpoint, ...]] = field(default_factory=dict)
+    nodes: Mapping[str, Node] = field(default_factory=dict)
+    advertisements: tuple[L2Advertisement, ...] = ()
+    lb_class: str = ""
+
+    def managed(self, service: Service) -> bool:
+        """Whether the Service is ours by its class; others are left entirely alone."""
+        return service.lb_class == self.lb_class

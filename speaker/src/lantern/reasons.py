@@ -1,0 +1,77 @@
+# Copyright (c) 2026, Lantern contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Every reason why a Service has no address, or why a node does not announce one.
+
+A reason's value is its stable name: it is in logs and metric labels. Its meaning is written for the cluster's owner.
+"""
+
+from __future__ import annotations
+
+from enum import Enum
+
+
+class Reason(Enum):
+    """Reasons for every "no"."""
+
+    # Allocation: why a Service has no (or loses its) address.
+    NOT_LOAD_BALANCER = "notLoadBalancer"
+    NO_CLUSTER_IP = "noClusterIP"
+    NOT_DUAL_STACK = "notDualStack"
+    BAD_REQUEST = "badRequest"
+    FAMILY_MISMATCH = "familyMismatch"
+    NOT_IN_POOLS = "notInPools"
+    UNKNOWN_POOL = "unknownPool"
+    OTHER_POOL_REQUESTED = "otherPoolRequested"
+    OTHER_ADDRESS_REQUESTED = "otherAddressRequested"
+    POOL_NOT_COMPATIBLE = "poolNotCompatible"
+    ADDRESS_IN_USE = "addressInUse"
+    NO_FREE_ADDRESS = "noFreeAddress"
+
+    # Announcement: why this node does not answer for an address.
+    NO_ADDRESS = "noIPAllocated"
+    INVALID_ADDRESS = "invalidIP"
+    ADDRESS_NOT_IN_POOL = "ipNotAllowed"
+    NO_SERVING_ENDPOINT = "noServingEndpoint"
+    NO_ADVERTISEMENT = "noMatchingAdvertisement"
+    NODE_NOT_SELECTED = "nodeNotSelected"
+    NODE_EXCLUDED = "nodeExcluded"
+    NODE_NOT_READY = "nodeNotReady"
+    NODE_NETWORK_UNAVAILABLE = "nodeNetworkUnavailable"
+    NODE_WITHOUT_ENDPOINT = "nodeWithoutEndpoint"
+    NOT_OWNER = "notOwner"
+    NO_INTERFACE = "noInterface"
+    IPV6_NOT_ANNOUNCED = "ipv6NotAnnounced"
+
+    @property
+    def meaning(self) -> str:
+        """One line that explains the reason."""
+        return _MEANINGS[self]
+
+
+_MEANINGS: dict[Reason, str] = {
+    Reason.NOT_LOAD_BALANCER: "the Service is not of type LoadBalancer (any more)",
+    Reason.NO_CLUSTER_IP: "the Service has no cluster address, so there is nothing to balance to",
+    Reason.NOT_DUAL_STACK: "the Service requires both address families but has cluster addresses of one only",
+    Reason.BAD_REQUEST: "the addresses that the Service asks for cannot be read",
+    Reason.FAMILY_MISMATCH: "the addresses are not of the Service's address families",
+    Reason.NOT_IN_POOLS: "no pool holds the address, or its pool avoids it",
+    Reason.UNKNOWN_POOL: "the Service asks for a pool that does not exist",
+    Reason.OTHER_POOL_REQUESTED: "the Service asks for a pool that does not hold the address",
+    Reason.OTHER_ADDRESS_REQUESTED: "the Service asks for another address than it has",
+    Reason.POOL_NOT_COMPATIBLE: "the pool is not for this Service's namespace or labels",
+    Reason.ADDRESS_IN_USE: "another Service has the address",
+    Reason.NO_FREE_ADDRESS: "no pool open to the Service has a free address",
+    Reason.NO_ADDRESS: "the Service has no address yet",
+    Reason.INVALID_ADDRESS: "the Service's status holds something that is not an address",
+    Reason.ADDRESS_NOT_IN_POOL: "no pool holds all addresses of the Service",
+    Reason.NO_SERVING_ENDPOINT: "no endpoint of the Service is ready",
+    Reason.NO_ADVERTISEMENT: "no L2Advertisement covers the pool and the Service",
+    Reason.NODE_NOT_SELECTED: "no L2Advertisement of the pool selects this node",
+    Reason.NODE_EXCLUDED: "the node is labelled node.kubernetes.io/exclude-from-external-load-balancers",
+    Reason.NODE_NOT_READY: "the node is not Ready, or unknown to the cluster",
+    Reason.NODE_NETWORK_UNAVAILABLE: "the node's network is unavailable",
+    Reason.NODE_WITHOUT_ENDPOINT: "externalTrafficPolicy is Local and no endpoint on this node is ready",
+    Reason.NOT_OWNER: "another node owns the address",
+    Reason.NO_INTERFACE: "none of the interfaces that the L2Advertisement names exists on this node",
+    Reason.IPV6_NOT_ANNOUNCED: "IPv6 addresses are not announced by this version",
+}

@@ -1,0 +1,181 @@
+# Copyright (c) 2026, Lantern contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The speaker against a real Kubernetes API server and a real LAN host.
+
+It runs as in its container: in the node's network namespace, root with no capability but NET_RAW. Pools, Services with
+addresses, Nodes and EndpointSlices are written by the test.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from lablib.kube import ApiServer
+from lablib.netns import NODE_MAC, Bridge, Lan
+from lablib.objects import (
+    ADVERTISEMENTS,
+    SERVICES,
+    SLICES,
+    VIP,
+    events,
+    give_address,
+    make_advertisement,
+    make_endpoints,
+    make_node,
+    make_pool,
+    make_service,
+)
+from lablib.process import Lantern, Start, eventually
+from lantern.core.elect import owner
+from lantern.pools import parse_address
+
+EXCLUDE = "node.kubernetes.io/exclude-from-external-load-balancers"
+
+
+@pytest.fixture
+def speaker(kube: ApiServer, lan: Lan, start: Start, tmp_path: Path) -> Iterator[Start]:
+    """Start a speaker for the node `node1` in its namespace, where the API server is reachable too."""
+    bridge = Bridge(lan.node, kube.port)
+    kubeconfig = tmp_path / "kubeconfig-in-namespace"
+    kube.write_kubeconfig(kubeconfig, bridge.port)
+
+    def make(*arguments: str) -> Lantern:
+        made = start("speaker", "--node-name=node1", *arguments, kubeconfig=kubeconfig, namespace=lan.node)
+        eventually(lambda: made.get("/readyz")[0] == 200, 15, "ready")
+        return made
+
+    yield make
+    bridge.close()
+
+
+@pytest.fixture
+def cluster(kube: ApiServer) -> ApiServer:
+    """One node, one Service with an address and an endpoint, announced everywhere."""
+    make_pool(kube)
+    make_advertisement(kube)
+    make_node(kube, "node1")
+    make_service(kube)
+    make_endpoints(kube, "node1")
+    give_address(kube)
+    return kube
+
+
+def answers(lan: Lan, seconds: float = 1.0) -> bool:
+    """Whether the LAN host's kernel gets an answer for the VIP."""
+    lan.forget(VIP)
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        lan.ask(VIP)
+        time.sleep(0.05)
+        if lan.neighbour(VIP) == NODE_MAC:
+            return True
+    return False
+
+
+def test_announces_answers_and_tells(cluster: ApiServer, lan: Lan, speaker: Start) -> None:
+    running = speaker()
+    eventually(lambda: answers(lan), 3, "the LAN host finds the VIP")
+    (event,) = eventually(lambda: events(cluster), 2, "an event")
+    assert (event["type"], event["reason"]) == ("Normal", "nodeAssigned")
+    assert event["message"] == 'announcing from node "node1" with protocol "layer2"'
+    assert event["source"] == {"component": "metallb-speaker", "host": "node1"}
+    # Gratuitous frames may have completed the entry the first time; this time the LAN host asks.
+    assert answers(lan)
+    metrics = running.get("/metrics")[1]
+    assert (
+        f'metallb_speaker_announced{{ip="{VIP}",node="node1",protocol="layer2",service="default/web"}} 1.0' in metrics
+    )
+    assert f'metallb_layer2_responses_sent{{ip="{VIP}"}}' in metrics
+    assert running.memory_mebibytes() < 60
+    # Unrelated changes of the Service are no news.
+    cluster.patch(f"{SERVICES}/web", {"metadata": {"labels": {"a": "b"}}})
+    time.sleep(0.5)
+    assert len(events(cluster)) == 1
+    status, seconds = running.stop()
+    assert status == 0 and seconds < 1.5
+    assert not answers(lan)
+
+
+def test_gained_address_is_announced_unasked(cluster: ApiServer, lan: Lan, speaker: Start) -> None:
+    give_address(cluster, None)
+    speaker()
+    lan.ask(VIP)
+    give_address(cluster)
+    # The LAN host asked in vain before; the gratuitous frames alone complete its entry.
+    eventually(lambda: lan.neighbour(VIP) == NODE_MAC, 2, "an entry without asking again")
+    give_address(cluster, None)
+    time.sleep(0.3)
+    assert not answers(lan)
+
+
+def test_elected_node_answers_and_the_other_is_silent(cluster: ApiServer, lan: Lan, speaker: Start) -> None:
+    address = parse_address(VIP)
+    rivals = [f"rival{number}" for number in range(20)]
+    stronger = next(name for name in rivals if owner(address, ["node1", name]) == name)  # type: ignore[arg-type]
+    running = speaker()
+    eventually(lambda: answers(lan), 3, "an answer")
+    make_node(cluster, stronger)
+    eventually(lambda: running.said("withdrawn", service="default/web"), 2, "withdrawn")
+    assert not answers(lan)
+    assert running.said("not announced from here", reason="notOwner", why=f'node "{stronger}" owns {VIP}')
+    not_ready = {"status": {"conditions": [{"type": "Ready", "status": "False"}]}}
+    cluster.patch(f"/api/v1/nodes/{stronger}/status", not_ready)
+    eventually(lambda: answers(lan), 3, "an answer")
+
+
+def test_excluded_node_announces_only_when_told_to(cluster: ApiServer, lan: Lan, speaker: Start) -> None:
+    cluster.patch("/api/v1/nodes/node1", {"metadata": {"labels": {EXCLUDE: ""}}})
+    running = speaker()
+    eventually(lambda: running.said("not announced from here", reason="nodeExcluded"), 2, "the reason")
+    assert not answers(lan)
+    running.stop()
+    speaker("--ignore-exclude-lb")
+    eventually(lambda: answers(lan), 3, "an answer")
+
+
+def test_nothing_is_announced_without_an_advertisement(cluster: ApiServer, lan: Lan, speaker: Start) -> None:
+    cluster.delete(f"{ADVERTISEMENTS}/all")
+    running = speaker()
+    eventually(lambda: running.said("not announced from here", reason="noMatchingAdvertisement"), 2, "the reason")
+    assert not answers(lan)
+    make_advertisement(cluster, ipAddressPools=["home"], interfaces=["eth0"])
+    eventually(lambda: answers(lan), 3, "an answer")
+
+
+def test_missing_interface_is_told_by_an_event(cluster: ApiServer, lan: Lan, speaker: Start) -> None:
+    cluster.delete(f"{ADVERTISEMENTS}/all")
+    make_advertisement(cluster, interfaces=["wlan0"])
+    speaker()
+    (event,) = eventually(lambda: events(cluster), 2, "an event")
+    assert (event["type"], event["reason"]) == ("Warning", "announceFailed")
+    assert not answers(lan)
+
+
+def test_service_without_endpoints_is_withdrawn(cluster: ApiServer, lan: Lan, speaker: Start) -> None:
+    speaker()
+    eventually(lambda: answers(lan), 3, "an answer")
+    cluster.delete(f"{SLICES}/web-1")
+    time.sleep(0.3)
+    assert not answers(lan)
+
+
+def test_bad_pool_withdraws_nothing(cluster: ApiServer, lan: Lan, speaker: Start) -> None:
+    running = speaker()
+    eventually(lambda: answers(lan), 3, "an answer")
+    make_pool(cluster, "bad", "192.168.2.0/24")
+    eventually(lambda: "metallb_k8s_client_config_stale_bool 1.0" in running.get("/metrics")[1], 2, "stale")
+    assert answers(lan)
+
+
+def test_outage_of_the_api_server_withdraws_nothing(cluster: ApiServer, lan: Lan, speaker: Start) -> None:
+    running = speaker()
+    eventually(lambda: answers(lan), 3, "an answer")
+    cluster.stop_server()
+    eventually(lambda: running.said("following is interrupted, will retry", kind="services"), 5, "told in the log")
+    assert answers(lan)
+    cluster.start()
+    cluster.delete(f"{SLICES}/web-1")
+    eventually(lambda: running.said("withdrawn", service="default/web"), 10, "the change is seen")

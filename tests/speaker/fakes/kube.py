@@ -1,0 +1,134 @@
+# Copyright (c) 2026, Lantern contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""An API server in memory: collections with growing resource versions, watches, conflicts, lost history, outages."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Mapping
+from typing import Any
+
+import msgspec
+from lantern.adapters.kube.api import ApiError
+from lantern.adapters.kube.wire import WatchLine
+
+
+def raw(value: object) -> msgspec.Raw:
+    return msgspec.Raw(json.dumps(value).encode())
+
+
+def merge(target: Mapping[str, Any], patch: Mapping[str, Any]) -> dict[str, Any]:
+    """RFC 7386."""
+    result = dict(target)
+    for key, value in patch.items():
+        if value is None:
+            result.pop(key, None)
+        elif isinstance(value, dict):
+            known = result.get(key)
+            result[key] = merge(known if isinstance(known, dict) else {}, value)
+        else:
+            result[key] = value
+    return result
+
+
+class FakeKube:
+    """Holds objects by collection path and name; `events` are the created Events."""
+
+    def __init__(self) -> None:
+        self.version = 100
+        self.oldest = 0
+        self.down = False
+        self.hold_watches_back_at_patch = False
+        self.withheld_lists: set[str] = set()
+        self.objects: dict[str, dict[str, dict[str, Any]]] = {}
+        self.events: list[Mapping[str, Any]] = []
+        self.patches: list[Mapping[str, Any]] = []
+        self._history: list[tuple[int, str, str, dict[str, Any]]] = []
+        self._moved = asyncio.Event()
+        self._flowing = asyncio.Event()
+        self._flowing.set()
+
+    def put(self, path: str, value: dict[str, Any]) -> None:
+        """Create or replace an object of a collection."""
+        known = self.objects.setdefault(path, {})
+        name = value["metadata"]["name"]
+        self._store(path, "MODIFIED" if name in known else "ADDED", value)
+
+    def delete(self, path: str, name: str) -> None:
+        value = self.objects[path].pop(name)
+        self._note(path, "DELETED", value)
+
+    def forget_history(self) -> None:
+        """What happened until now can no longer be watched."""
+        self.oldest = self.version
+
+    def set_down(self, down: bool) -> None:
+        """Out of reach: requests fail and running watches break."""
+        self.down = down
+        self._wake()
+
+    async def list(self, path: str) -> tuple[str, list[msgspec.Raw]]:
+        self._reach()
+        while path in self.withheld_lists:
+            await asyncio.sleep(0.005)
+        return str(self.version), [raw(value) for value in self.objects.get(path, {}).values()]
+
+    async def watch(self, path: str, resource_version: str) -> AsyncIterator[WatchLine]:
+        self._reach()
+        seen = int(resource_version)
+        if seen < self.oldest:
+            yield WatchLine("ERROR", raw({"code": 410, "message": "too old resource version"}))
+            return
+        while True:
+            for version, where, kind, value in list(self._history):
+                if version > seen and where == path:
+                    yield WatchLine(kind, raw(value))
+            seen = self.version
+            moved = self._moved
+            await moved.wait()
+            await self._flowing.wait()
+            self._reach()
+
+    async def patch(self, path: str, body: Mapping[str, Any]) -> msgspec.Raw:
+        self._reach()
+        name = path.split("/")[-2]
+        collection = "/api/v1/services"
+        value = self.objects.get(collection, {}).get(name)
+        if value is None:
+            raise ApiError("not found", 404)
+        if body["metadata"]["resourceVersion"] != value["metadata"]["resourceVersion"]:
+            raise ApiError("the object has been modified", 409)
+        self.patches.append(body)
+        if self.hold_watches_back_at_patch:
+            self._flowing.clear()
+        return raw(self._store(collection, "MODIFIED", merge(value, body)))
+
+    async def create(self, path: str, body: Mapping[str, Any]) -> None:
+        self._reach()
+        self.events.append(body)
+
+    async def close(self) -> None:
+        self.set_down(True)
+
+    def _store(self, path: str, kind: str, value: dict[str, Any]) -> dict[str, Any]:
+        self.version += 1
+        stored = merge(value, {"metadata": {"resourceVersion": str(self.version)}})
+        self.objects[path][value["metadata"]["name"]] = stored
+        self._history.append((self.version, path, kind, stored))
+        self._wake()
+        return stored
+
+    def _note(self, path: str, kind: str, value: dict[str, Any]) -> None:
+        self.version += 1
+        gone = merge(value, {"metadata": {"resourceVersion": str(self.version)}})
+        self._history.append((self.version, path, kind, gone))
+        self._wake()
+
+    def _wake(self) -> None:
+        moved, self._moved = self._moved, asyncio.Event()
+        moved.set()
+
+    def _reach(self) -> None:
+        if self.down:
+            raise ApiError("the Kubernetes API cannot be reached: connection refused")

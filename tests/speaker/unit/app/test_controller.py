@@ -1,0 +1,218 @@
+# Copyright (c) 2026, Lantern contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The controller over an API server in memory."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any
+
+from fakes.kube import FakeKube, raw
+from lantern.app.controller import Controller
+from lantern.settings import ControllerSettings
+
+SERVICES = "/api/v1/services"
+POOLS = "/apis/metallb.io/v1beta1/namespaces/metallb-system/ipaddresspools"
+
+Scenario = Callable[[FakeKube, Controller], Awaitable[None]]
+
+
+def web(name: str = "web", **spec: Any) -> dict[str, Any]:
+    return {
+        "metadata": {"name": name, "namespace": "default", "uid": name, "creationTimestamp": "2026-01-01T00:00:00Z"},
+        "spec": {
+            "type": "LoadBalancer",
+            "clusterIP": "10.0.0.1",
+            "clusterIPs": ["10.0.0.1"],
+            "ipFamilies": ["IPv4"],
+            **spec,
+        },
+    }
+
+
+def home(*addresses: str, name: str = "home") -> dict[str, Any]:
+    return {"metadata": {"name": name, "namespace": "metallb-system"}, "spec": {"addresses": list(addresses)}}
+
+
+def run(scenario: Scenario, *, existing: tuple[tuple[str, dict[str, Any]], ...] = ()) -> None:
+    async def main() -> None:
+        kube = FakeKube()
+        for path, value in existing:
+            kube.put(path, value)
+        settings = ControllerSettings(namespace="metallb-system", health_probe_port=0, health_probe_host="127.0.0.1")
+        controller = Controller(settings, kube)  # type: ignore[arg-type]
+        task = asyncio.create_task(controller.run())
+        try:
+            async with asyncio.timeout(10):
+                await scenario(kube, controller)
+        finally:
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
+
+    asyncio.run(main())
+
+
+async def until(condition: Callable[[], object]) -> None:
+    while not condition():
+        await asyncio.sleep(0.005)
+
+
+def address(kube: FakeKube, name: str = "web") -> str | None:
+    ingress = kube.objects[SERVICES][name].get("status", {}).get("loadBalancer", {}).get("ingress")
+    return ingress[0]["ip"] if ingress else None
+
+
+def reasons(kube: FakeKube) -> list[tuple[str, str]]:
+    return [(event["reason"], event["message"]) for event in kube.events]
+
+
+def test_service_gets_address_annotation_and_event_in_one_patch() -> None:
+    async def scenario(kube: FakeKube, controller: Controller) -> None:
+        kube.put(SERVICES, web())
+        await until(lambda: kube.events)
+        assert address(kube) == "192.168.2.128"
+        assert kube.objects[SERVICES]["web"]["metadata"]["annotations"] == {"metallb.io/ip-allocated-from-pool": "home"}
+        assert len(kube.patches) == 1
+        assert reasons(kube) == [("IPAllocated", 'Assigned IP ["192.168.2.128"]')]
+        assert kube.events[0]["source"]["component"] == "metallb-controller"
+
+    run(scenario, existing=((POOLS, home("192.168.2.128/25")),))
+
+
+def test_readiness_says_what_is_missing() -> None:
+    async def scenario(kube: FakeKube, controller: Controller) -> None:
+        assert "waiting for the Kubernetes API to list services, namespaces" in str(controller.not_ready())
+        await until(lambda: "there is no IPAddressPool in namespace metallb-system" in str(controller.not_ready()))
+        kube.put(POOLS, home("192.168.2.5"))
+        await until(lambda: '"192.168.2.5" is a single address' in str(controller.not_ready()))
+        kube.put(POOLS, home("192.168.2.128/25"))
+        await until(lambda: controller.not_ready() is None)
+
+    run(scenario)
+
+
+def test_bad_pools_keep_the_last_good_ones_in_force() -> None:
+    async def scenario(kube: FakeKube, controller: Controller) -> None:
+        kube.put(SERVICES, web())
+        await until(lambda: address(kube))
+        kube.put(POOLS, home("192.168.2.200-192.168.2.100", name="bad"))
+        await until(lambda: controller._configuration.current.is_stale)
+        kube.put(SERVICES, web("second"))
+        await until(lambda: address(kube, "second"))
+        assert (address(kube), address(kube, "second")) == ("192.168.2.128", "192.168.2.129")
+        assert controller.not_ready() is None
+        kube.delete(POOLS, "bad")
+        await until(lambda: not controller._configuration.current.is_stale)
+
+    run(scenario, existing=((POOLS, home("192.168.2.128/25")),))
+
+
+def test_refusal_is_told_once_and_ended_by_a_new_pool() -> None:
+    async def scenario(kube: FakeKube, controller: Controller) -> None:
+        await until(lambda: len(kube.events) == 2)
+        kube.put(SERVICES, web("b", ports=[{"port": 81}]))
+        kube.put("/api/v1/namespaces", {"metadata": {"name": "another"}})
+        await asyncio.sleep(0.2)
+        assert len(kube.events) == 2
+        assert ("AllocationFailed", 'Failed to allocate IP for "default/b": no available IPs') in reasons(kube)
+        kube.put(POOLS, home("10.0.0.0/30", name="more"))
+        await until(lambda: address(kube, "b") == "10.0.0.0")
+
+    run(scenario, existing=((POOLS, home("192.168.2.128/32")), (SERVICES, web("a")), (SERVICES, web("b"))))
+
+
+def test_moved_address_is_told() -> None:
+    async def scenario(kube: FakeKube, controller: Controller) -> None:
+        await until(lambda: address(kube))
+        kube.put(POOLS, home("10.0.0.0/30"))
+        await until(lambda: address(kube) == "10.0.0.0")
+        await until(lambda: len(kube.events) == 3)
+        assert [reason for reason, _ in reasons(kube)] == ["IPAllocated", "ClearAssignment", "IPAllocated"]
+
+    run(scenario, existing=((POOLS, home("192.168.2.128/25")), (SERVICES, web())))
+
+
+def test_outage_of_the_api_server_is_survived() -> None:
+    async def scenario(kube: FakeKube, controller: Controller) -> None:
+        await until(lambda: address(kube))
+        kube.set_down(True)
+        await asyncio.sleep(0.05)
+        kube.put(SERVICES, web("second"))
+        kube.set_down(False)
+        await until(lambda: address(kube, "second") == "192.168.2.129")
+
+    run(scenario, existing=((POOLS, home("192.168.2.128/25")), (SERVICES, web())))
+
+
+def test_service_that_changes_while_it_is_written_is_written_again() -> None:
+    async def scenario(kube: FakeKube, controller: Controller) -> None:
+        await until(lambda: controller.not_ready() is None)
+        original = kube.patch
+        conflicts = 0
+
+        async def meanwhile(path: str, body: Mapping[str, Any]) -> Any:
+            nonlocal conflicts
+            if not conflicts:
+                conflicts += 1
+                kube.put(SERVICES, web(ports=[{"port": 443}]))
+            return await original(path, body)
+
+        kube.patch = meanwhile  # type: ignore[method-assign]
+        kube.put(SERVICES, web())
+        await until(lambda: address(kube))
+        assert conflicts == 1 and len(kube.patches) == 1
+        await until(lambda: len(kube.events) == 1)
+
+    run(scenario, existing=((POOLS, home("192.168.2.128/25")),))
+
+
+def test_no_address_is_given_twice_before_the_watch_tells_of_the_first() -> None:
+    """The watch is held back after the first write; the next pass must know of it all the same."""
+
+    async def scenario(kube: FakeKube, controller: Controller) -> None:
+        await until(lambda: controller.not_ready() is None)
+        kube.hold_watches_back_at_patch = True
+        kube.put(SERVICES, web("zebra"))
+        await until(lambda: address(kube, "zebra"))
+        # Sorts before the first one, so a decision on stale state would give it the same address.
+        kube.put(SERVICES, web("ant"))
+        controller._services.upsert(raw(kube.objects[SERVICES]["ant"]))
+        controller._reconciler.notify()
+        await until(lambda: address(kube, "ant"))
+        assert (address(kube, "zebra"), address(kube, "ant")) == ("192.168.2.128", "192.168.2.129")
+
+    run(scenario, existing=((POOLS, home("192.168.2.128/25")),))
+
+
+def test_nothing_is_decided_before_everything_is_listed() -> None:
+    """Pools that are not listed yet must not look like pools that were removed."""
+
+    async def scenario(kube: FakeKube, controller: Controller) -> None:
+        kube.withheld_lists.add(POOLS)
+        await until(lambda: str(controller.not_ready()).endswith("to list ipaddresspools"))
+        await asyncio.sleep(0.2)
+        kube.withheld_lists.clear()
+        await until(lambda: controller.not_ready() is None)
+        await asyncio.sleep(0.1)
+        assert kube.patches == [] and kube.events == []
+
+    served = web()
+    served["status"] = {"loadBalancer": {"ingress": [{"ip": "192.168.2.130"}]}}
+    served["metadata"]["annotations"] = {"metallb.io/ip-allocated-from-pool": "home"}
+    run(scenario, existing=((POOLS, home("192.168.2.128/25")), (SERVICES, served)))
+
+
+def test_gauges_tell_the_use_of_pools() -> None:
+    async def scenario(kube: FakeKube, controller: Controller) -> None:
+        await until(lambda: address(kube))
+
+        def value(name: str) -> float | None:
+            return controller._registry.get_sample_value(name, {"pool": "home"})
+
+        assert value("metallb_allocator_addresses_total") == float(2**64 + 128)
+        assert value("metallb_allocator_ipv4_addresses_total") == 128
+        await until(lambda: value("metallb_allocator_addresses_in_use_total") == 1)
+        assert value("metallb_allocator_ipv6_addresses_in_use_total") == 0
+
+    run(scenario, existing=((POOLS, home("192.168.2.128/25", "fd00::/64")), (SERVICES, web())))

@@ -1,0 +1,56 @@
+# Copyright (c) 2026, Lantern contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Names of the series: people's dashboards and alerts depend on them."""
+
+from __future__ import annotations
+
+from lantern.metrics import ControllerMetrics, SpeakerMetrics
+from prometheus_client import CollectorRegistry, generate_latest
+
+
+def names(registry: CollectorRegistry) -> set[str]:
+    lines = generate_latest(registry).decode().splitlines()
+    return {line.partition("{")[0].partition(" ")[0] for line in lines if not line.startswith("#")}
+
+
+CLIENT = {
+    "metallb_k8s_client_updates_total",
+    "metallb_k8s_client_update_errors_total",
+    "metallb_k8s_client_config_loaded_bool",
+    "metallb_k8s_client_config_stale_bool",
+}
+
+
+def test_controller() -> None:
+    registry = CollectorRegistry()
+    metrics = ControllerMetrics(registry)
+    for gauge in (*metrics.total.values(), *metrics.in_use.values()):
+        gauge.labels(pool="p").set(1)
+    metrics.refused.labels(reason="r").set(1)
+    assert names(registry) == CLIENT | {
+        "metallb_allocator_addresses_total",
+        "metallb_allocator_ipv4_addresses_total",
+        "metallb_allocator_ipv6_addresses_total",
+        "metallb_allocator_addresses_in_use_total",
+        "metallb_allocator_ipv4_addresses_in_use_total",
+        "metallb_allocator_ipv6_addresses_in_use_total",
+        "lantern_services_refused",
+    }
+
+
+def test_speaker() -> None:
+    registry = CollectorRegistry()
+    metrics = SpeakerMetrics(registry)
+    metrics.announced.labels(service="s", protocol="layer2", node="n", ip="i").set(1)
+    for gauge in (metrics.requests_received, metrics.responses_sent, metrics.gratuitous_sent):
+        gauge.labels(ip="i").inc()
+    metrics.dropped.labels(reason="r").inc()
+    metrics.withheld.labels(reason="r").set(1)
+    assert names(registry) == CLIENT | {
+        "metallb_speaker_announced",
+        "metallb_layer2_requests_received",
+        "metallb_layer2_responses_sent",
+        "metallb_layer2_gratuitous_sent",
+        "lantern_l2_dropped_total",
+        "lantern_services_withheld",
+    }

@@ -1,0 +1,57 @@
+# Copyright (c) 2026, Lantern contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Arguments and environment to settings."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from lantern.cli import main
+from lantern.settings import ControllerSettings, SettingsError, SpeakerSettings, load
+
+ENVIRON = {"METALLB_NAMESPACE": "metallb-system", "METALLB_NODE_NAME": "node1"}
+NOWHERE = Path("/nonexistent/namespace")
+
+
+def test_defaults_from_the_environment() -> None:
+    assert load(["controller"], ENVIRON, NOWHERE) == ControllerSettings(namespace="metallb-system")
+    assert load(["speaker"], ENVIRON, NOWHERE) == SpeakerSettings(namespace="metallb-system", node_name="node1")
+
+
+def test_arguments_win() -> None:
+    argv = ["speaker", "--namespace=ns", "--node-name=n", "--lb-class=c", "--log-level=debug", "--health-probe-port=9"]
+    assert load([*argv, "--ignore-exclude-lb"], ENVIRON, NOWHERE) == SpeakerSettings(
+        namespace="ns", node_name="n", lb_class="c", log_level="debug", health_probe_port=9, ignore_exclude_lb=True
+    )
+
+
+def test_namespace_of_the_service_account_is_the_last_resort(tmp_path: Path) -> None:
+    file = tmp_path / "namespace"
+    file.write_text("from-file\n")
+    assert load(["controller"], {}, file).namespace == "from-file"
+
+
+def test_speaker_listens_on_the_loopback_and_the_controller_everywhere() -> None:
+    speaker = load(["speaker"], ENVIRON, NOWHERE)
+    controller = load(["controller"], ENVIRON, NOWHERE)
+    assert (speaker.health_probe_host, controller.health_probe_host) == ("127.0.0.1", None)
+
+
+def test_all_problems_are_told_at_once() -> None:
+    with pytest.raises(SettingsError) as caught:
+        load(["speaker", "--log-level=loud", "--health-probe-port=x"], {}, NOWHERE)
+    assert len(caught.value.problems) == 4
+    assert "METALLB_NODE_NAME" in str(caught.value) and '"loud"' in str(caught.value)
+
+
+def test_unusable_settings_end_with_status_2_and_one_line_each(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["speaker", "--namespace=x"], {}) == 2
+    assert capsys.readouterr().err == "lantern: no node name: pass --node-name or set METALLB_NODE_NAME\n"
+
+
+def test_version(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as caught:
+        main(["--version"], {})
+    assert caught.value.code == 0
+    assert capsys.readouterr().out == "lantern 0.1.0\n"

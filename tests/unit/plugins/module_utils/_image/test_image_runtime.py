@@ -1,0 +1,119 @@
+# Copyright (c) 2026, Lantern contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A node's containerd: which one, what is in it, what is taken out."""
+
+from __future__ import annotations
+
+import pytest
+from ansible_collections.homelab.lantern.plugins.module_utils._image import runtime
+from ansible_collections.homelab.lantern.plugins.module_utils._image.errors import ImageError, NoRuntimeError
+
+HEADER = "REF                 TYPE          DIGEST     SIZE    PLATFORMS   LABELS"
+
+
+class Ctr:
+    """Answers like ctr, from a dictionary of references to digests."""
+
+    def __init__(self, **images):
+        self.images = {name.replace("__", ":"): digest for name, digest in images.items()}
+        self.commands = []
+        self.imports = {}
+        self.failure = ""
+
+    def __call__(self, command):
+        arguments = command[command.index("images") :]
+        self.commands.append(arguments)
+        if self.failure:
+            return 1, "", self.failure
+        if arguments[1] == "import":
+            self.images.update(self.imports)
+        if arguments[1] == "remove":
+            for name in arguments[2:]:
+                del self.images[name]
+        lines = [HEADER] + [
+            f"{name} application/x {digest} 1 MiB linux/amd64 -" for name, digest in self.images.items()
+        ]
+        return 0, "\n".join(lines), ""
+
+
+def store(ctr):
+    return runtime.Store(["ctr"], ctr)
+
+
+@pytest.mark.parametrize(
+    "sockets, programs, command",
+    [
+        (["/run/containerd/containerd.sock"], ["ctr"], ["/bin/ctr", "--address", "/run/containerd/containerd.sock"]),
+        (
+            ["/run/k3s/containerd/containerd.sock", "/run/containerd/containerd.sock"],
+            ["ctr", "k3s"],
+            ["/bin/k3s", "ctr", "--address", "/run/k3s/containerd/containerd.sock"],
+        ),
+        # RKE2 has no program k3s
+        (
+            ["/run/k3s/containerd/containerd.sock"],
+            ["ctr"],
+            ["/bin/ctr", "--address", "/run/k3s/containerd/containerd.sock"],
+        ),
+    ],
+)
+def test_the_containerd_of_the_cluster_is_found(sockets, programs, command):
+    found = runtime.find(sockets.__contains__, lambda name: f"/bin/{name}" if name in programs else None)
+    assert found == [*command, "--namespace", "k8s.io"]
+
+
+@pytest.mark.parametrize(
+    "sockets, error, told",
+    [
+        ([], NoRuntimeError, "No containerd is running"),
+        (["/run/crio/crio.sock"], NoRuntimeError, "CRI-O"),
+        (["/run/containerd/containerd.sock"], ImageError, "there is no ctr"),
+    ],
+)
+def test_a_node_without_a_usable_one_is_told_what_to_do(sockets, error, told):
+    with pytest.raises(error, match=told):
+        runtime.find(sockets.__contains__, lambda _name: None)
+
+
+def test_loading_an_archive(tmp_path):
+    ctr = Ctr()
+    ctr.imports = {"localhost/lantern:1": "sha256:a"}
+    assert not store(ctr).has("localhost/lantern:1")
+    (tmp_path / "a.tar").touch()
+    store(ctr).load(str(tmp_path / "a.tar"), "localhost/lantern:1")
+    assert store(ctr).has("localhost/lantern:1")
+    with pytest.raises(ImageError, match="knows no localhost/lantern:2 afterwards"):
+        store(ctr).load(str(tmp_path / "a.tar"), "localhost/lantern:2")
+    with pytest.raises(ImageError, match="is not on the node"):
+        store(ctr).load(str(tmp_path / "b.tar"), "localhost/lantern:1")
+
+
+def test_a_refusal_of_containerd_is_quoted():
+    ctr = Ctr()
+    ctr.failure = "time=...\nctr: permission denied\n"
+    with pytest.raises(ImageError, match="refuses .ctr images list.: time=...; ctr: permission denied"):
+        store(ctr).list()
+
+
+def test_old_tags_go_with_their_aliases_and_others_stay():
+    ctr = Ctr()
+    ctr.images = {
+        "localhost/lantern:new": "sha256:n",
+        "localhost/lantern:old": "sha256:o",
+        "localhost/lantern:same": "sha256:n",
+        "localhost/lantern-demo:1": "sha256:d",
+        "sha256:alias-of-new": "sha256:n",
+        "sha256:alias-of-old": "sha256:o",
+        "docker.io/library/nginx:1": "sha256:x",
+    }
+    removed = store(ctr).remove("localhost/lantern", ["localhost/lantern:new"])
+    assert sorted(removed) == ["localhost/lantern:old", "localhost/lantern:same", "sha256:alias-of-old"]
+    assert sorted(ctr.images) == [
+        "docker.io/library/nginx:1",
+        "localhost/lantern-demo:1",
+        "localhost/lantern:new",
+        "sha256:alias-of-new",
+    ]
+    ctr.commands.clear()
+    assert store(ctr).remove("localhost/lantern", ["localhost/lantern:new"]) == []
+    assert [command[1] for command in ctr.commands] == ["list"]

@@ -1,0 +1,139 @@
+# Copyright (c) 2026, Lantern contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Whether pools can be used, and on the LAN they are meant for."""
+
+from __future__ import annotations
+
+from ipaddress import ip_address
+
+import pytest
+from ansible_collections.homelab.lantern.plugins.module_utils._pools import (
+    Pool,
+    Problem,
+    pool_ranges,
+    problems,
+    trimmed,
+    warnings,
+)
+
+HOME = Pool("home", ("192.168.2.128/25",))
+LAN = "192.168.2.0/24"
+
+
+def codes(found: list[Problem]) -> list[str]:
+    return [problem.code for problem in found]
+
+
+def test_good_pools_have_no_problems() -> None:
+    found = problems(
+        [HOME, Pool("lab", ["192.168.2.100-192.168.2.110", "fd00::/64"])],
+        nodes={"node1": "192.168.2.11", "node2": "fd01::1"},
+        router="192.168.2.1",
+        reservations={"nas": "192.168.2.20"},
+    )
+    assert found == []
+
+
+@pytest.mark.parametrize(
+    ("pools", "code", "words"),
+    [
+        ([Pool("home", ())], "empty", 'pool "home" has no addresses'),
+        ([Pool("home", ["nonsense"])], "malformed", '"nonsense"'),
+        ([Pool("home", ["192.168.2.9-192.168.2.1"])], "reversed", '"192.168.2.1-192.168.2.9"'),
+        ([HOME, Pool("home", ["192.168.3.0/24"])], "duplicate-name", 'pool "home" is defined more than once'),
+        ([Pool("My Pool", ["192.168.3.0/24"])], "bad-name", "lower-case letters"),
+        ([Pool("", ["192.168.3.0/24"])], "bad-name", 'pool ""'),
+        (
+            [Pool("home", ["10.0.0.0/24", "10.0.0.128/25"])],
+            "overlap",
+            "10.0.0.128-10.0.0.255 overlaps 10.0.0.0-10.0.0.255",
+        ),
+    ],
+)
+def test_one_problem_is_told_once_with_its_values(pools: list[Pool], code: str, words: str) -> None:
+    (problem,) = problems(pools)
+    assert problem.code == code and words in problem.message
+
+
+def test_overlap_between_pools_names_both_and_both_ranges() -> None:
+    (problem,) = problems([HOME, Pool("lab", ["192.168.2.100-192.168.2.130"])])
+    assert problem.code == "overlap"
+    for words in ('pool "home"', "192.168.2.128-192.168.2.255", 'pool "lab"', "192.168.2.100-192.168.2.130"):
+        assert words in problem.message
+
+
+def test_every_range_inside_a_big_one_is_named() -> None:
+    found = problems([Pool("big", ["10.0.0.0/8"]), Pool("a", ["10.1.0.0/24"]), Pool("b", ["10.2.0.0/24"])])
+    assert codes(found) == ["overlap", "overlap"]
+    assert [problem.where for problem in found] == ['pool "a"', 'pool "b"']
+
+
+@pytest.mark.parametrize(
+    ("hosts", "code", "words"),
+    [
+        ({"nodes": {"node1": "192.168.2.130"}}, "holds-node", 'holds 192.168.2.130, the address of node "node1"'),
+        ({"router": "192.168.2.254"}, "holds-router", "holds 192.168.2.254, the address of the router"),
+        ({"reservations": {"nas": "192.168.2.200"}}, "holds-reservation", 'the address of reservation "nas"'),
+        ({"nodes": {"node1": "somewhere"}}, "malformed", 'node "node1": "somewhere" is not an IP address'),
+    ],
+)
+def test_addresses_of_others(hosts: dict[str, object], code: str, words: str) -> None:
+    (problem,) = problems([HOME], **hosts)  # type: ignore[arg-type]
+    assert problem.code == code and words in problem.message
+
+
+def test_all_problems_are_told_at_once() -> None:
+    found = problems([Pool("a", ["x", "10.0.0.0/24"]), Pool("a", [])], nodes={"n": "10.0.0.1"})
+    assert codes(found) == ["duplicate-name", "malformed", "empty", "holds-node"]
+
+
+def test_warnings() -> None:
+    found = warnings([Pool("wide", ["192.168.2.0/23"])], LAN)
+    assert codes(found) == ["outside-lan", "holds-network-address", "holds-broadcast-address"]
+    assert "192.168.2.1-192.168.2.254" in found[1].message
+    assert codes(warnings([HOME], LAN)) == ["holds-broadcast-address"]
+    assert warnings([Pool("home", ["192.168.2.128-192.168.2.254", "fd00::/64"])], LAN) == []
+    assert codes(warnings([HOME], "192.168.2.0")) == ["malformed"]
+    assert codes(warnings([HOME], "10.0.0.0/8")) == ["outside-lan"]
+
+
+@pytest.mark.parametrize(
+    ("addresses", "lan", "expected"),
+    [
+        (["192.168.2.128/25"], LAN, ("192.168.2.128-192.168.2.254",)),
+        (["192.168.2.0/24"], LAN, ("192.168.2.1-192.168.2.254",)),
+        (["192.168.2.100-192.168.2.110"], LAN, ("192.168.2.100-192.168.2.110",)),
+        (["192.168.2.64/26", "192.168.2.192/26"], LAN, ("192.168.2.64/26", "192.168.2.192-192.168.2.254")),
+        (["192.168.2.255/32"], LAN, ()),
+        (["10.0.0.0/31"], "10.0.0.0/31", ("10.0.0.0/31",)),
+        (["fd00::/120"], "fd00::/64", ("fd00::1-fd00::ff",)),
+        (["192.168.2.128/25"], "nonsense", ("192.168.2.128/25",)),
+        (["nonsense"], LAN, ("nonsense",)),
+    ],
+)
+def test_trimmed(addresses: list[str], lan: str, expected: tuple[str, ...]) -> None:
+    assert trimmed(Pool("p", addresses), lan) == expected
+
+
+def test_without() -> None:
+    rest = HOME.without([ip_address("192.168.2.128"), ip_address("192.168.2.200"), ip_address("10.0.0.1")])
+    assert rest.addresses == ("192.168.2.129-192.168.2.199", "192.168.2.201-192.168.2.255")
+    assert rest.name == "home"
+
+
+def test_ranges_stay_in_the_order_written() -> None:
+    ranges, wrong = pool_ranges(Pool("p", ["10.0.0.9/32", "x", "10.0.0.1/32"]))
+    assert [str(item.first_address) for item in ranges] == ["10.0.0.9", "10.0.0.1"]
+    assert codes(wrong) == ["malformed"]
+
+
+@pytest.mark.parametrize(
+    ("address", "usable"), [("10.0.0.0", False), ("10.0.0.255", False), ("10.0.0.1", True), ("fd00::", True)]
+)
+def test_buggy_addresses(address: str, usable: bool) -> None:
+    assert Pool("p", ["10.0.0.0/8"], avoid_buggy_ips=True).usable(ip_address(address)) is usable
+    assert Pool("p", ["10.0.0.0/8"]).usable(ip_address(address))
+
+
+def test_pools_made_of_lists_and_tuples_are_equal() -> None:
+    assert Pool("p", ["10.0.0.0/8"]) == Pool("p", ("10.0.0.0/8",))
