@@ -58,7 +58,7 @@ def test_a_lease_inside_the_pool_is_listed_and_refused(home: Home) -> None:
 
 def test_missing_router_credentials(home: Home) -> None:
     """The lab's key is not offered, so nothing is left to log in with."""
-    options = "-o IdentityFile=/nonexistent -o IdentitiesOnly=yes -o BatchMode=yes -o ControlPath=none -o StrictHostKeyChecking=no"
+    options = "-o IdentityFile=/nonexistent -o IdentitiesOnly=yes -o ControlPath=none -o StrictHostKeyChecking=no"
     refused = home.site("--tags=reserve", "--extra-vars", json.dumps({"ansible_ssh_common_args": options}))
     text = message(refused)
     assert "router" in text
