@@ -193,7 +193,12 @@ def _kubectl(options: argparse.Namespace) -> int:
 
 def _ansible_playbook(options: argparse.Namespace) -> int:
     world.require()
-    env = {"ANSIBLE_INVENTORY": str(inventory.path()), **os.environ}
+    env = {
+        "ANSIBLE_INVENTORY": str(inventory.path()),
+        # Kept per lab: a shared SSH connection to 192.168.2.11 would lead into whichever lab opened it first.
+        "ANSIBLE_SSH_CONTROL_PATH_DIR": str(paths.state() / "ssh"),
+        **os.environ,
+    }
     program = str(Path(sys.executable).parent / "ansible-playbook")
     return subprocess.run(world.enter([program, *options.arguments], network_only="client"), env=env).returncode
 
