@@ -172,9 +172,8 @@ def _exec(options: argparse.Namespace) -> int:
     command = options.command[1:] if options.command[:1] == ["--"] else options.command
     if not command:
         raise LabError("nothing to run; try: lab exec client -- ip address")
-    topology = Topology.from_json((paths.state() / "topology.json").read_text()) if world.require() else None
-    assert topology is not None
-    topology.host(options.host)
+    world.require()
+    Topology.from_json((paths.state() / "topology.json").read_text()).host(options.host)
     runc = ["runc", "--root", str(paths.state() / "world" / "runc"), "exec", "--env", "HOME=/root", "--cwd", "/root"]
     if sys.stdin.isatty() and sys.stdout.isatty():
         runc += ["--tty", "--env", f"TERM={os.environ.get('TERM', 'linux')}"]
