@@ -1,5 +1,8 @@
 # Copyright (c) 2026, Lantern contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
+COMPILE = tests/env pip-compile --quiet --upgrade --generate-hashes --allow-unsafe --strip-extras --no-header \
+  --no-emit-index-url --no-emit-find-links --no-emit-trusted-host
+
 .DEFAULT_GOAL := help
 .PHONY: help demo demo-down test lock
 
@@ -15,7 +18,6 @@ demo-down: ## end the lab that demo left up
 test: ## every test, the ones in the virtual homelab included
 	@tests/env tests/run
 
-lock: ## compile tests/requirements.lock anew
-	@tests/env pip-compile --quiet --upgrade --generate-hashes --allow-unsafe --strip-extras --no-header \
-	  --no-emit-index-url --no-emit-find-links --no-emit-trusted-host \
-	  --output-file tests/requirements.lock tests/requirements.in
+lock: ## compile both lock files anew
+	@$(COMPILE) --output-file speaker/requirements.lock speaker/requirements.in
+	@$(COMPILE) --output-file tests/requirements.lock tests/requirements.in
