@@ -13,6 +13,10 @@ from lantern.pools import Address, Pool
 
 ANNOTATION_PREFIXES = ("metallb.io/", "metallb.universe.tf/")
 """Where Services ask for things; the first prefix that has a key wins."""
+HOST_PARTS_ANNOTATION = "lantern.homelab/ipv6-host-parts"
+"""On an IPAddressPool: comma-separated IPv6 ranges or CIDRs that are completed by the nodes' own prefix."""
+PINS_ANNOTATION = "lantern.homelab/pinned"
+"""On an IPAddressPool: comma-separated NAMESPACE/NAME=ADDRESS, held for that Service."""
 EXCLUDE_LABEL = "node.kubernetes.io/exclude-from-external-load-balancers"
 
 
@@ -24,6 +28,17 @@ class ServiceKey(NamedTuple):
 
     def __str__(self) -> str:
         return f"{self.namespace}/{self.name}"
+
+
+@dataclass(frozen=True, slots=True)
+class ObjectRef:
+    """Identity of an object that Events are about and whose status is written."""
+
+    kind: str
+    name: str
+    namespace: str = ""
+    uid: str = ""
+    resource_version: str = field(default="", compare=False)
 
 
 class Operator(Enum):
@@ -85,6 +100,10 @@ class Service:
     prefers_dual_stack: bool = False
     local_traffic_only: bool = False
     """externalTrafficPolicy: Local"""
+    ports: tuple[tuple[str, int], ...] = ()
+    """spec.ports as (protocol, port)."""
+    selector: Mapping[str, str] = field(default_factory=dict)
+    """spec.selector: which pods are behind the Service."""
     requested_ip: str = ""
     """spec.loadBalancerIP"""
     addresses: tuple[Address, ...] = ()
@@ -98,6 +117,18 @@ class Service:
             if (value := self.annotations.get(prefix + name)) is not None:
                 return value
         return None
+
+    @property
+    def sharing_key(self) -> str:
+        """Services with the same key may share an address; empty: shares with nobody."""
+        return self.annotation("allow-shared-ip") or ""
+
+    @property
+    def backend_key(self) -> str:
+        """Services may share an address only if this is equal: with externalTrafficPolicy Local, the same pods."""
+        if not self.local_traffic_only:
+            return ""
+        return ",".join(f"{key}={value}" for key, value in sorted(self.selector.items()))
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,6 +148,8 @@ class Node:
     labels: Mapping[str, str] = field(default_factory=dict)
     ready: bool = True
     network_unavailable: bool = False
+    addresses: tuple[Address, ...] = ()
+    """status.addresses of type InternalIP."""
 
     @property
     def excluded(self) -> bool:
@@ -136,12 +169,20 @@ class ServiceAllocation:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PoolSpec:
-    """An IPAddressPool object."""
+    """A pool of the cluster's configuration: an IPAddressPool object, or an entry of the old ConfigMap."""
 
     pool: Pool
     created: str = ""
     labels: Mapping[str, str] = field(default_factory=dict)
     allocation: ServiceAllocation | None = None
+    object: ObjectRef | None = None
+    """The IPAddressPool; None when the pool is an entry of the old ConfigMap."""
+    host_parts: tuple[str, ...] = ()
+    """IPv6 ranges whose prefix is the nodes', such as "::100-::1ff"; what they amount to now is in `pool`."""
+    pins: Mapping[ServiceKey, tuple[Address, ...]] = field(default_factory=dict)
+    """Addresses that are held for one Service, whether it exists or not."""
+    pending: str = ""
+    """Why addresses of the pool are not known yet; empty when all are."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -168,6 +209,8 @@ class Snapshot:
     nodes: Mapping[str, Node] = field(default_factory=dict)
     advertisements: tuple[L2Advertisement, ...] = ()
     lb_class: str = ""
+    memory: Mapping[ServiceKey, tuple[Address, ...]] = field(default_factory=dict)
+    """Which addresses Services had last, the longest unused first: for Services that come back under their name."""
 
     def managed(self, service: Service) -> bool:
         """Whether the Service is ours by its class; others are left entirely alone."""

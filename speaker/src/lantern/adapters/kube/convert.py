@@ -15,9 +15,12 @@ import msgspec
 from lantern.adapters.kube import wire
 from lantern.core.model import (
     ANNOTATION_PREFIXES,
+    HOST_PARTS_ANNOTATION,
+    PINS_ANNOTATION,
     Endpoint,
     L2Advertisement,
     Node,
+    ObjectRef,
     Operator,
     PoolSpec,
     Requirement,
@@ -26,7 +29,7 @@ from lantern.core.model import (
     ServiceAllocation,
     ServiceKey,
 )
-from lantern.pools import Pool, Problem, parse_address
+from lantern.pools import Address, Pool, Problem, parse_address
 
 _VERSIONS = {"IPv4": 4, "IPv6": 6}
 _SERVICE_NAME_LABEL = "kubernetes.io/service-name"
@@ -62,6 +65,8 @@ def service(raw: msgspec.Raw) -> Service:
         requires_dual_stack=spec.ipFamilyPolicy == "RequireDualStack",
         prefers_dual_stack=spec.ipFamilyPolicy == "PreferDualStack",
         local_traffic_only=spec.externalTrafficPolicy == "Local",
+        ports=tuple((item.protocol, item.port) for item in spec.ports or ()),
+        selector=spec.selector or {},
         requested_ip=spec.loadBalancerIP,
         addresses=tuple(address for address in addresses if not isinstance(address, Problem)),
         has_unreadable_ingress=any(isinstance(address, Problem) for address in addresses),
@@ -86,11 +91,14 @@ def node(raw: msgspec.Raw) -> Node:
     found = msgspec.json.decode(raw, type=wire.Node)
     conditions = (found.status.conditions if found.status else None) or []
     status = {item.type: item.status for item in conditions}
+    listed = (found.status.addresses if found.status else None) or []
+    internal = [parse_address(item.address) for item in listed if item.type == "InternalIP"]
     return Node(
         name=found.metadata.name,
         labels=found.metadata.labels or {},
         ready=status.get("Ready") == "True",
         network_unavailable=status.get("NetworkUnavailable") == "True",
+        addresses=tuple(item for item in internal if not isinstance(item, Problem)),
     )
 
 
@@ -102,12 +110,36 @@ def namespace(raw: msgspec.Raw) -> Mapping[str, str]:
 def pool(raw: msgspec.Raw) -> PoolSpec:
     found = msgspec.json.decode(raw, type=wire.IPAddressPool)
     meta, spec = found.metadata, found.spec
+    annotations = meta.annotations or {}
     return PoolSpec(
         pool=Pool(meta.name, tuple(spec.addresses or ()), spec.autoAssign is not False, spec.avoidBuggyIPs),
         created=meta.creationTimestamp or "",
         labels=meta.labels or {},
         allocation=_allocation(spec.serviceAllocation),
+        object=ObjectRef("IPAddressPool", meta.name, meta.namespace, meta.uid, meta.resourceVersion),
+        host_parts=_listed(annotations.get(HOST_PARTS_ANNOTATION, "")),
+        pins=_pins(annotations.get(PINS_ANNOTATION, "")),
     )
+
+
+def _listed(text: str) -> tuple[str, ...]:
+    return tuple(filter(None, (item.strip() for item in text.split(","))))
+
+
+def _pins(text: str) -> Mapping[ServiceKey, tuple[Address, ...]]:
+    """Raises ValueError for an entry that is not NAMESPACE/NAME=ADDRESS."""
+    pins: dict[ServiceKey, tuple[Address, ...]] = {}
+    for item in _listed(text):
+        owner, _, written = item.partition("=")
+        namespace, _, name = owner.strip().partition("/")
+        address = parse_address(written, f"annotation {PINS_ANNOTATION}")
+        if isinstance(address, Problem):
+            raise ValueError(address.message)
+        if not namespace or not name:
+            raise ValueError(f'annotation {PINS_ANNOTATION}: "{item}" is not NAMESPACE/NAME=ADDRESS')
+        key = ServiceKey(namespace, name)
+        pins[key] = (*pins.get(key, ()), address)
+    return pins
 
 
 def _allocation(found: wire.ServiceAllocation | None) -> ServiceAllocation | None:

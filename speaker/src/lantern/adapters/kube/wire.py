@@ -72,8 +72,15 @@ class ServiceStatus(msgspec.Struct):
     loadBalancer: LoadBalancer | None = None
 
 
+class ServicePort(msgspec.Struct):
+    port: int
+    protocol: str = "TCP"
+
+
 class ServiceSpec(msgspec.Struct):
     type: str = ""
+    ports: list[ServicePort] | None = None
+    selector: dict[str, str] | None = None
     clusterIP: str = ""
     clusterIPs: list[str] | None = None
     ipFamilies: list[str] | None = None
@@ -107,8 +114,14 @@ class NodeCondition(msgspec.Struct):
     status: str
 
 
+class NodeAddress(msgspec.Struct):
+    type: str
+    address: str
+
+
 class NodeStatus(msgspec.Struct):
     conditions: list[NodeCondition] | None = None
+    addresses: list[NodeAddress] | None = None
 
 
 class Node(Envelope):
