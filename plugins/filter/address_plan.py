@@ -24,7 +24,8 @@ options:
     description:
       - The pools. Each has a C(name) and either a list C(addresses) (CIDRs and C(first-last) ranges) or C(size), a
         number of addresses.
-      - Optional keys are C(auto_assign) (default V(true)) and C(avoid_buggy_ips) (default V(false)).
+      - Optional keys are C(auto_assign) (default V(true)), C(avoid_buggy_ips) (default V(false)) and
+        C(ipv6_host_parts), ranges such as C(::100-::1ff) that the controller completes by the nodes' own IPv6 prefix.
     type: raw
     required: true
   lan:
@@ -55,6 +56,12 @@ options:
     type: str
     choices: ['auto', 'true', 'false']
     default: auto
+  pins:
+    description:
+      - Addresses that are held for Services, a dictionary from C(namespace/name) to an address.
+      - Instead of an address a list with one of each family, or a dictionary with C(address) and C(host), the name that
+        the Service gets in the router's DNS.
+    type: raw
 """
 
 EXAMPLES = r"""
@@ -85,7 +92,13 @@ _value:
       type: list
       elements: dict
       sample:
-        - {name: lan, addresses: [192.168.2.223-192.168.2.254], auto_assign: true, avoid_buggy_ips: false, size: 32}
+        - name: lan
+          addresses: [192.168.2.223-192.168.2.254]
+          auto_assign: true
+          avoid_buggy_ips: false
+          size: 32
+          pinned: default/web=192.168.2.230
+          ipv6_host_parts: []
     problems:
       description: What forbids using these pools, one sentence each; empty when the plan is good.
       type: list
@@ -113,6 +126,7 @@ def address_plan(
     reservations: Any = None,
     control_plane: Sequence[str] | None = None,
     serve_from_control_plane: Any = "auto",
+    pins: Any = None,
 ) -> dict[str, Any]:
     """See DOCUMENTATION."""
     return _planner.address_plan(
@@ -125,6 +139,7 @@ def address_plan(
             router_hosts=dict(router_hosts or {}),
             control_plane=list(control_plane or []),
             serve_from_control_plane=serve_from_control_plane,
+            pins=pins,
         )
     )
 

@@ -24,6 +24,7 @@ from ansible_collections.homelab.lantern.plugins.module_utils._pools import (
     trimmed,
     warnings,
 )
+from ansible_collections.homelab.lantern.plugins.module_utils._pins import Pin, annotation, pin_problems, read_pins
 
 try:
     import netaddr
@@ -33,7 +34,7 @@ except ImportError as error:
     NETADDR_ERROR = str(error)
 
 EXCLUDE_LABEL = "node.kubernetes.io/exclude-from-external-load-balancers"
-POOL_KEYS = ("name", "addresses", "size", "auto_assign", "avoid_buggy_ips")
+POOL_KEYS = ("name", "addresses", "size", "auto_assign", "avoid_buggy_ips", "ipv6_host_parts")
 ROUTER_TYPES = ("dnsmasq", "none")
 SERVE_CHOICES = ("auto", "true", "false")
 
@@ -53,6 +54,7 @@ class Inventory:
     router_hosts: Mapping[str, str]
     control_plane: Sequence[str]
     serve_from_control_plane: Any
+    pins: Any = None
 
 
 @dataclass
@@ -63,6 +65,7 @@ class _Draft:
     pool: Pool | None = None
     size: int = 0
     options: dict[str, bool] = field(default_factory=dict)
+    host_parts: tuple[str, ...] = ()
 
 
 def address_plan(inventory: Inventory) -> dict[str, Any]:
@@ -84,7 +87,10 @@ def address_plan(inventory: Inventory) -> dict[str, Any]:
     pools, size_problems = _with_proposals(drafts, lan, taken)
     found += size_problems
     found += [item.message for item in problems(pools, nodes, router["address"] or None, reservations)]
-    planned = [_planned(pool, lan) for pool in pools]
+    pins, pin_mistakes = read_pins(inventory.pins)
+    found += pin_mistakes + pin_problems(pins, pools)
+    host_parts = {draft.name: draft.host_parts for draft in drafts}
+    planned = [_planned(pool, lan, pins, host_parts.get(pool.name, ())) for pool in pools]
     return {
         "lan": lan,
         "router": router,
@@ -215,6 +221,8 @@ def _draft(item: Mapping[str, Any]) -> tuple[_Draft | None, list[str]]:
         if text not in ("true", "false"):
             found.append(f'{where}: {key} is "{value}". Write true or false.')
         options[key] = text == "true"
+    host_parts, wrong = _host_parts(where, item.get("ipv6_host_parts"))
+    found += wrong
     if ("addresses" in item) == ("size" in item):
         found.append(
             "{}: give it either addresses (a list of CIDRs and ranges) or size (how many addresses), not {}.".format(
@@ -228,14 +236,31 @@ def _draft(item: Mapping[str, Any]) -> tuple[_Draft | None, list[str]]:
             return None, found + [
                 f'{where}: size "{size}" is no number of addresses. Write a whole number from 1, such as size: 32.'
             ]
-        return _Draft(item["name"], size=int(size), options=options), found
+        return _Draft(item["name"], size=int(size), options=options, host_parts=host_parts), found
     addresses = item["addresses"]
     if not isinstance(addresses, list):
         message = '{0}: addresses is "{1}", but must be a list. Write addresses: ["{1}"].'
         return None, found + [message.format(where, addresses)]
     return _Draft(
-        item["name"], pool=Pool(item["name"], tuple(str(text) for text in addresses), **options), options=options
+        item["name"],
+        pool=Pool(item["name"], tuple(str(text) for text in addresses), **options),
+        options=options,
+        host_parts=host_parts,
     ), found
+
+
+def _host_parts(where: str, given: Any) -> tuple[tuple[str, ...], list[str]]:
+    """IPv6 ranges that are completed by the nodes' prefix, such as "::100-::1ff"."""
+    if given in (None, ""):
+        return (), []
+    parts = tuple(str(text) for text in (given if isinstance(given, list) else [given]))
+    found = []
+    for text in parts:
+        item = parse_range(text)
+        if isinstance(item, Problem) or item.version != 6 or item.last >> 64:
+            message = '{0}: ipv6_host_parts "{1}" is no range below a /64 prefix. Write one such as "::100-::1ff".'
+            found.append(message.format(where, text))
+    return parts, found
 
 
 def _with_proposals(drafts: Sequence[_Draft], lan: str, taken: Sequence[str]) -> tuple[list[Pool], list[str]]:
@@ -294,7 +319,7 @@ def _free(lan: str, taken: Sequence[str], given: Sequence[Pool]) -> Any:
     return free
 
 
-def _planned(pool: Pool, lan: str) -> dict[str, Any]:
+def _planned(pool: Pool, lan: str, pins: Sequence[Pin], host_parts: Sequence[str]) -> dict[str, Any]:
     addresses = list(trimmed(pool, lan)) if lan else list(pool.addresses)
     return {
         "name": pool.name,
@@ -302,6 +327,8 @@ def _planned(pool: Pool, lan: str) -> dict[str, Any]:
         "auto_assign": pool.auto_assign,
         "avoid_buggy_ips": pool.avoid_buggy_ips,
         "size": sum(item.size for item in map(parse_range, addresses) if isinstance(item, AddressRange)),
+        "pinned": annotation(pins, pool),
+        "ipv6_host_parts": list(host_parts),
     }
 
 
@@ -380,6 +407,10 @@ def _summary(lan: str, router: Mapping[str, str], inventory: Inventory, planned:
         count = "{} address{}".format(pool["size"], "" if pool["size"] == 1 else "es")
         hand = "" if pool["auto_assign"] else ", only on request"
         rows.append(("Pool", "{}  {}  {}{}".format(pool["name"], ", ".join(pool["addresses"]), count, hand)))
+        if pool["ipv6_host_parts"]:
+            parts = ", ".join(pool["ipv6_host_parts"])
+            rows.append(("Pool", f"{pool['name']}  {parts} below the nodes' own IPv6 prefix"))
+        rows += [("Pin", "{}  {}".format(*pin.split("="))) for pin in pool["pinned"].split(",") if pin]
     width = max(len(title) for title, _text in rows)
     return "\n".join(f"{title.ljust(width)}  {text}" for title, text in rows)
 

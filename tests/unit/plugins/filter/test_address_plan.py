@@ -43,6 +43,8 @@ def test_a_good_plan():
             "auto_assign": True,
             "avoid_buggy_ips": False,
             "size": 127,
+            "pinned": "",
+            "ipv6_host_parts": [],
         }
     ]
     assert result["router"] == ROUTER and result["nodes"] == NODES and result["lan"] == "192.168.2.0/24"
@@ -207,3 +209,41 @@ def test_the_summary_is_a_table():
         "Pool    default  192.168.2.128-192.168.2.254  127 addresses",
         "Pool    spare  192.168.2.100/32  1 address, only on request",
     ]
+
+
+def pinned(result):
+    return {item["name"]: item["pinned"] for item in result["pools"]}
+
+
+def test_pins_go_to_the_pool_that_holds_them():
+    pools = [pool(addresses=["192.168.2.128/26"]), pool(name="media", addresses=["192.168.2.200-192.168.2.210"])]
+    pins = {"default/web": "192.168.2.130", "media/tv": {"address": ["192.168.2.201"], "host": "tv"}}
+    result = plan(pools, pins=pins)
+    assert result["problems"] == []
+    assert pinned(result) == {"default": "default/web=192.168.2.130", "media": "media/tv=192.168.2.201"}
+    assert "Pin" in result["summary"] and "media/tv  192.168.2.201" in result["summary"]
+
+
+@pytest.mark.parametrize(
+    "pins, told",
+    [
+        ({"web": "192.168.2.130"}, "namespace and name"),
+        ({"default/web": "192.168.2.300"}, "192.168.2.300"),
+        ({"default/web": "192.168.2.20"}, "is in no pool"),
+        ({"default/web": "192.168.2.130", "default/api": "192.168.2.130"}, "both default/web and default/api"),
+        ({"default/web": ["192.168.2.130", "192.168.2.131"]}, "one of each family"),
+        ({"default/web": {"ip": "192.168.2.130"}}, "give it address"),
+        ({"default/web": {"address": "192.168.2.130", "host": "My TV"}}, "no host name"),
+        (["default/web"], "no mapping"),
+    ],
+)
+def test_bad_pins_are_named(pins, told):
+    problems = plan([pool(addresses=["192.168.2.128/26"])], pins=pins)["problems"]
+    assert len(problems) == 1 and told in problems[0] and "lantern_pins" in problems[0]
+
+
+def test_host_parts_are_handed_on_and_checked():
+    good = plan([pool(addresses=["192.168.2.128/26"], ipv6_host_parts=["::100-::1ff"])])
+    assert good["problems"] == [] and good["pools"][0]["ipv6_host_parts"] == ["::100-::1ff"]
+    bad = plan([pool(addresses=["192.168.2.128/26"], ipv6_host_parts="fd00::100-fd00::1ff")])
+    assert len(bad["problems"]) == 1 and "fd00::100" in bad["problems"][0]
