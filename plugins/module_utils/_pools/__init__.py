@@ -11,12 +11,13 @@ controller wants to keep its last good configuration.
     parse_range("192.168.2.128/25")        -> AddressRange, or the Problem with it
     problems([Pool("home", ["..."])], ...) -> why these pools cannot be used, [] when they can
     warnings(pools, "192.168.2.0/24")      -> what is probably not meant
+    capacity(pool, 4)                      -> how many IPv4 addresses the pool can hand out
     trimmed(pool, "192.168.2.0/24")        -> the pool's addresses without the LAN's own network and broadcast address
 """
 
 from __future__ import annotations
 
-from .pool import Pool, pool_ranges, problems, trimmed, warnings
+from .pool import Pool, capacity, pool_ranges, problems, trimmed, warnings
 from .problem import Problem
 from .ranges import Address, AddressRange, Point, parse_address, parse_network, parse_range, point
 from .rangeset import RangeSet
@@ -28,6 +29,7 @@ __all__ = [
     "Pool",
     "Problem",
     "RangeSet",
+    "capacity",
     "parse_address",
     "parse_network",
     "parse_range",

@@ -57,6 +57,22 @@ def pool_ranges(pool: Pool) -> tuple[tuple[AddressRange, ...], list[Problem]]:
     return ranges, wrong
 
 
+def capacity(pool: Pool, version: int) -> int:
+    """How many addresses of the family (4 or 6) the pool can hand out. Exact however large, unlike a 64-bit counter."""
+    ranges = [item for item in pool_ranges(pool)[0] if item.version == version]
+    avoided = sum(_buggy(item) for item in ranges) if pool.avoid_buggy_ips and version == 4 else 0
+    return sum(item.size for item in ranges) - avoided
+
+
+def _buggy(item: AddressRange) -> int:
+    """How many addresses of an IPv4 range end in .0 or .255."""
+
+    def up_to(value: int) -> int:
+        return value // 256 + 1 + (value + 1) // 256
+
+    return up_to(item.last) - up_to(item.first - 1)
+
+
 def problems(
     pools: Sequence[Pool],
     nodes: Mapping[str, str] | None = None,

@@ -8,8 +8,6 @@ A range is never enumerated: an IPv6 /64 has 2^64 addresses.
 from __future__ import annotations
 
 import ipaddress
-from bisect import bisect_left
-from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Tuple, Union
 
@@ -72,36 +70,6 @@ class AddressRange:
     def networks(self) -> list[Network]:
         """The shortest list of CIDRs that is this range."""
         return list(ipaddress.summarize_address_range(self.first_address, self.last_address))
-
-    def first_free(self, used: Sequence[Point], usable: Callable[[Address], bool] | None = None) -> Address | None:
-        """The lowest address that is not in `used` (sorted, without duplicates) and, if given, accepted by `usable`.
-
-        Costs O(log used) per address that `usable` refuses, plus one such step.
-        """
-        start = self.first
-        while True:
-            value = self._first_gap(used, start)
-            if value is None:
-                return None
-            address = _address(self.version, value)
-            if usable is None or usable(address):
-                return address
-            start = value + 1
-
-    def _first_gap(self, used: Sequence[Point], start: int) -> int | None:
-        """The lowest value >= start that is not used, None beyond the range's end."""
-        low = base = bisect_left(used, (self.version, start))
-        high = bisect_left(used, (self.version, self.last + 1))
-        # Sorted distinct values without a gap run start, start+1, ...; what they are ahead of that run only grows, so
-        # the first one ahead of it can be found by bisection.
-        while low < high:
-            middle = (low + high) // 2
-            if used[middle][1] == start + (middle - base):
-                low = middle + 1
-            else:
-                high = middle
-        value = start + (low - base)
-        return value if value <= self.last else None
 
 
 def parse_address(text: object, where: str = "") -> Address | Problem:

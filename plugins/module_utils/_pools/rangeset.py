@@ -5,9 +5,9 @@
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 
-from .ranges import Address, AddressRange, Point, point
+from .ranges import Address, AddressRange, point
 
 
 class RangeSet:
@@ -76,11 +76,3 @@ class RangeSet:
             if start <= item.last:
                 left.append(AddressRange(item.version, start, item.last))
         return RangeSet(left)
-
-    def first_free(self, used: Sequence[Point], usable: Callable[[Address], bool] | None = None) -> Address | None:
-        """The lowest address of the set that is not in `used` (sorted, without duplicates) and accepted by `usable`."""
-        for item in self._ranges:
-            address = item.first_free(used, usable)
-            if address is not None:
-                return address
-        return None

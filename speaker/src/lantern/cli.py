@@ -1,6 +1,7 @@
 # Copyright (c) 2026, Lantern contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The command line: `lantern --version`, `lantern controller`, `lantern speaker`.
+"""The command line: `lantern --version`, `lantern controller`, `lantern speaker`, `lantern convert`,
+`lantern explain`.
 
 Reads arguments and environment, exactly once, and hands the result to the process's composition root.
 """
@@ -11,7 +12,8 @@ import os
 import sys
 from collections.abc import Mapping, Sequence
 
-from lantern.settings import ControllerSettings, SettingsError, load
+from lantern.arguments import SettingsError, load
+from lantern.settings import ControllerSettings, ConvertSettings, ExplainSettings
 
 
 def main(argv: Sequence[str] | None = None, environ: Mapping[str, str] | None = None) -> int:
@@ -27,6 +29,14 @@ def main(argv: Sequence[str] | None = None, environ: Mapping[str, str] | None = 
         from lantern.app.controller import run as run_controller
 
         return run_controller(settings)
+    if isinstance(settings, ConvertSettings):
+        from lantern.app.convert import run as run_convert
+
+        return run_convert(settings)
+    if isinstance(settings, ExplainSettings):
+        from lantern.app.explain import run as run_explain
+
+        return run_explain(settings)
     from lantern.app.speaker import run as run_speaker
 
     return run_speaker(settings)

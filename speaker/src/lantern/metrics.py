@@ -9,10 +9,14 @@ are declared as gauges that only ever grow, which queries such as rate() do not 
 
 from __future__ import annotations
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, disable_created_metrics
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, disable_created_metrics
 
 # "_created" series double the number of series and no MetalLB dashboard knows them.
 disable_created_metrics()  # type: ignore[no-untyped-call]
+
+
+_PLAN_BUCKETS = (0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1.0)
+_QUEUE_BUCKETS = (0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0, 30.0)
 
 
 class ClientMetrics:
@@ -44,6 +48,27 @@ class ControllerMetrics(ClientMetrics):
         self.refused = Gauge(
             "lantern_services_refused", "Services that do not get what they ask for.", ["reason"], registry=registry
         )
+        self.pool_warnings = Gauge(
+            "lantern_pool_warnings",
+            "Things about a pool that are probably not meant.",
+            ["pool", "code"],
+            registry=registry,
+        )
+        self.leader = Gauge(
+            "lantern_leader", "1 while this controller is the one that hands out addresses.", registry=registry
+        )
+        self.plan_seconds = Histogram(
+            "lantern_plan_seconds", "Time to decide about all Services.", buckets=_PLAN_BUCKETS, registry=registry
+        )
+        self.queue_seconds = Histogram(
+            "lantern_queue_seconds",
+            "Time from seeing that a Service needs an address to having written it.",
+            buckets=_QUEUE_BUCKETS,
+            registry=registry,
+        )
+        self.writes = Counter(
+            "lantern_status_writes", "Writes of Services' addresses, by outcome.", ["outcome"], registry=registry
+        )
 
 
 def _by_family(registry: CollectorRegistry, suffix: str, text: str) -> dict[int, Gauge]:
@@ -66,13 +91,40 @@ class SpeakerMetrics(ClientMetrics):
             registry=registry,
         )
         self.requests_received = Gauge(
-            "metallb_layer2_requests_received", "ARP requests for announced addresses.", ["ip"], registry=registry
+            "metallb_layer2_requests_received",
+            "ARP and NDP requests for announced addresses.",
+            ["ip"],
+            registry=registry,
         )
-        self.responses_sent = Gauge("metallb_layer2_responses_sent", "ARP replies sent.", ["ip"], registry=registry)
+        self.responses_sent = Gauge(
+            "metallb_layer2_responses_sent", "ARP and NDP replies sent.", ["ip"], registry=registry
+        )
         self.gratuitous_sent = Gauge(
-            "metallb_layer2_gratuitous_sent", "Gratuitous ARP frames sent.", ["ip"], registry=registry
+            "metallb_layer2_gratuitous_sent", "ARP and NDP frames sent unasked.", ["ip"], registry=registry
         )
-        self.dropped = Counter("lantern_l2_dropped", "ARP frames without an answer.", ["reason"], registry=registry)
+        self.dropped = Counter(
+            "lantern_l2_dropped",
+            "ARP (arp), NDP (ndp) and ping (echo, echo6) frames without an answer.",
+            ["protocol", "reason"],
+            registry=registry,
+        )
+        self.pings_answered = Gauge(
+            "lantern_l2_pings_answered", "ICMP and ICMPv6 echo replies sent.", ["ip"], registry=registry
+        )
+        self.conflicts = Counter(
+            "lantern_l2_conflicts",
+            "Strangers seen to use an address that this node announces.",
+            ["ip"],
+            registry=registry,
+        )
+        self.probes_sent = Counter(
+            "lantern_l2_probes_sent", "ARP and NDP probes for who else has an address.", registry=registry
+        )
+        self.in_use_elsewhere = Gauge(
+            "lantern_l2_in_use_elsewhere",
+            "Addresses that this node does not announce because a stranger has them.",
+            registry=registry,
+        )
         self.withheld = Gauge(
             "lantern_services_withheld", "Services that this node does not announce.", ["reason"], registry=registry
         )

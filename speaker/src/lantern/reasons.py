@@ -25,7 +25,21 @@ class Reason(Enum):
     OTHER_ADDRESS_REQUESTED = "otherAddressRequested"
     POOL_NOT_COMPATIBLE = "poolNotCompatible"
     ADDRESS_IN_USE = "addressInUse"
+    SHARING_KEY_DIFFERS = "sharingKeyDiffers"
+    SHARING_PODS_DIFFER = "sharingPodsDiffer"
+    PORT_IN_USE = "portInUse"
+    AVOIDED_ADDRESS = "avoidedAddress"
+    SPLIT_OVER_POOLS = "splitOverPools"
+    PINNED_FOR_ANOTHER = "pinnedForAnother"
+    PINNED_ELSEWHERE = "pinnedElsewhere"
     NO_FREE_ADDRESS = "noFreeAddress"
+    NO_POOL = "noPool"
+    NO_OPEN_POOL = "noOpenPool"
+    POOL_WITHOUT_FAMILY = "poolWithoutFamily"
+    POOL_PENDING = "poolPending"
+    POOL_NOT_AUTOMATIC = "poolNotAutomatic"
+    POOL_NOT_NEEDED = "poolNotNeeded"
+    DEPRECATED_ANNOTATION = "deprecatedAnnotation"
 
     # Announcement: why this node does not answer for an address.
     NO_ADDRESS = "noIPAllocated"
@@ -40,7 +54,6 @@ class Reason(Enum):
     NODE_WITHOUT_ENDPOINT = "nodeWithoutEndpoint"
     NOT_OWNER = "notOwner"
     NO_INTERFACE = "noInterface"
-    IPV6_NOT_ANNOUNCED = "ipv6NotAnnounced"
 
     @property
     def meaning(self) -> str:
@@ -60,7 +73,21 @@ _MEANINGS: dict[Reason, str] = {
     Reason.OTHER_ADDRESS_REQUESTED: "the Service asks for another address than it has",
     Reason.POOL_NOT_COMPATIBLE: "the pool is not for this Service's namespace or labels",
     Reason.ADDRESS_IN_USE: "another Service has the address",
+    Reason.SHARING_KEY_DIFFERS: "another Service has the address, with another sharing key",
+    Reason.SHARING_PODS_DIFFER: "another Service shares the address, but its connections go to other pods",
+    Reason.PORT_IN_USE: "a Service that shares the address has the port already",
+    Reason.AVOIDED_ADDRESS: "the pool avoids addresses that end in .0 or .255",
+    Reason.SPLIT_OVER_POOLS: "the addresses are in different pools, but both have to be of one",
+    Reason.PINNED_FOR_ANOTHER: "the address is held for another Service",
+    Reason.PINNED_ELSEWHERE: "another address is held for the Service",
     Reason.NO_FREE_ADDRESS: "no pool open to the Service has a free address",
+    Reason.NO_POOL: "the cluster has no address pool",
+    Reason.NO_OPEN_POOL: "every pool is reserved for other Services or used on request only",
+    Reason.POOL_WITHOUT_FAMILY: "no pool open to the Service has addresses of its family, or of both together",
+    Reason.POOL_PENDING: "the pool's addresses are not known yet",
+    Reason.POOL_NOT_AUTOMATIC: "the pool is used on request only (autoAssign: false)",
+    Reason.POOL_NOT_NEEDED: "the Service has its address from another pool",
+    Reason.DEPRECATED_ANNOTATION: "the Service uses an annotation of the old prefix metallb.universe.tf/",
     Reason.NO_ADDRESS: "the Service has no address yet",
     Reason.INVALID_ADDRESS: "the Service's status holds something that is not an address",
     Reason.ADDRESS_NOT_IN_POOL: "no pool holds all addresses of the Service",
@@ -73,5 +100,4 @@ _MEANINGS: dict[Reason, str] = {
     Reason.NODE_WITHOUT_ENDPOINT: "externalTrafficPolicy is Local and no endpoint on this node is ready",
     Reason.NOT_OWNER: "another node owns the address",
     Reason.NO_INTERFACE: "none of the interfaces that the L2Advertisement names exists on this node",
-    Reason.IPV6_NOT_ANNOUNCED: "IPv6 addresses are not announced by this version",
 }

@@ -42,9 +42,14 @@ def kube(api_server: ApiServer) -> Iterator[ApiServer]:
     for path in (
         f"{_CONFIG}/ipaddresspools",
         f"{_CONFIG}/l2advertisements",
+        f"{_CONFIG}/communities",
+        f"{_CONFIG}/configurationstates",
+        f"/api/v1/namespaces/{NAMESPACE}/events",
         "/api/v1/namespaces/default/events",
         "/apis/discovery.k8s.io/v1/namespaces/default/endpointslices",
         "/api/v1/nodes",
+        f"/apis/coordination.k8s.io/v1/namespaces/{NAMESPACE}/leases",
+        f"/api/v1/namespaces/{NAMESPACE}/configmaps",
     ):
         api_server.delete(path)
 

@@ -44,6 +44,10 @@ class FakeKube:
         self.objects: dict[str, dict[str, dict[str, Any]]] = {}
         self.events: list[Mapping[str, Any]] = []
         self.patches: list[Mapping[str, Any]] = []
+        """Of Services."""
+        self.requests: list[tuple[str, str]] = []
+        """Every write that reached the server: method and path."""
+        self.refuse_writes: dict[str, ApiError] = {}
         self._history: list[tuple[int, str, str, dict[str, Any]]] = []
         self._moved = asyncio.Event()
         self._flowing = asyncio.Event()
@@ -68,13 +72,14 @@ class FakeKube:
         self.down = down
         self._wake()
 
-    async def list(self, path: str) -> tuple[str, list[msgspec.Raw]]:
+    async def list(self, path: str, only: str = "") -> tuple[str, list[msgspec.Raw]]:
         self._reach()
         while path in self.withheld_lists:
             await asyncio.sleep(0.005)
-        return str(self.version), [raw(value) for value in self.objects.get(path, {}).values()]
+        found = self.objects.get(path, {})
+        return str(self.version), [raw(value) for name, value in found.items() if only in ("", name)]
 
-    async def watch(self, path: str, resource_version: str) -> AsyncIterator[WatchLine]:
+    async def watch(self, path: str, resource_version: str, only: str = "") -> AsyncIterator[WatchLine]:
         self._reach()
         seen = int(resource_version)
         if seen < self.oldest:
@@ -82,7 +87,7 @@ class FakeKube:
             return
         while True:
             for version, where, kind, value in list(self._history):
-                if version > seen and where == path:
+                if version > seen and where == path and only in ("", value["metadata"]["name"]):
                     yield WatchLine(kind, raw(value))
             seen = self.version
             moved = self._moved
@@ -90,23 +95,45 @@ class FakeKube:
             await self._flowing.wait()
             self._reach()
 
-    async def patch(self, path: str, body: Mapping[str, Any]) -> msgspec.Raw:
+    async def get(self, path: str) -> msgspec.Raw:
         self._reach()
-        name = path.split("/")[-2]
-        collection = "/api/v1/services"
-        value = self.objects.get(collection, {}).get(name)
-        if value is None:
-            raise ApiError("not found", 404)
-        if body["metadata"]["resourceVersion"] != value["metadata"]["resourceVersion"]:
+        return raw(self._known(path)[2])
+
+    async def patch(self, path: str, body: Mapping[str, Any], seconds: float | None = None) -> msgspec.Raw:
+        self._reach()
+        self.requests.append(("PATCH", path))
+        if (refusal := self.refuse_writes.get(path)) is not None:
+            raise refusal
+        collection, _name, value = self._known(path.removesuffix("/status"))
+        asked = body.get("metadata", {}).get("resourceVersion")
+        if asked not in (None, value["metadata"]["resourceVersion"]):
             raise ApiError("the object has been modified", 409)
-        self.patches.append(body)
+        if collection == "/api/v1/services":
+            self.patches.append(body)
         if self.hold_watches_back_at_patch:
             self._flowing.clear()
         return raw(self._store(collection, "MODIFIED", merge(value, body)))
 
-    async def create(self, path: str, body: Mapping[str, Any]) -> None:
+    async def create(self, path: str, body: Mapping[str, Any]) -> msgspec.Raw:
         self._reach()
-        self.events.append(body)
+        self.requests.append(("POST", path))
+        if path.endswith("/events"):
+            self.events.append(body)
+            return raw(body)
+        name = body["metadata"]["name"]
+        if name in self.objects.setdefault(path, {}):
+            raise ApiError("already exists", 409)
+        return raw(self._store(path, "ADDED", dict(body)))
+
+    def _known(self, path: str) -> tuple[str, str, dict[str, Any]]:
+        """Collection, name and value of an object. Services of all namespaces are one collection here."""
+        collection, _, name = path.rpartition("/")
+        if collection.endswith("/services"):
+            collection = "/api/v1/services"
+        value = self.objects.get(collection, {}).get(name)
+        if value is None:
+            raise ApiError("not found", 404)
+        return collection, name, value
 
     async def close(self) -> None:
         self.set_down(True)

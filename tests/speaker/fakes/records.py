@@ -8,7 +8,7 @@ from dataclasses import replace
 from ipaddress import ip_address
 from typing import Any
 
-from lantern.core.allocate import Plan
+from lantern.core.decisions import Plan
 from lantern.core.model import (
     L2Advertisement,
     Node,
@@ -34,9 +34,15 @@ def service(name: str, *addresses: str, pool: str | None = None, namespace: str 
 
 
 def pool(name: str, *addresses: str, created: str = "", labels: dict[str, str] | None = None, **more: Any) -> PoolSpec:
-    """An IPAddressPool; `allocation` is its serviceAllocation."""
+    """An IPAddressPool; `allocation` is its serviceAllocation, `pins` are addresses by NAMESPACE/NAME."""
     allocation: ServiceAllocation | None = more.pop("allocation", None)
-    return PoolSpec(pool=Pool(name, addresses, **more), created=created, labels=labels or {}, allocation=allocation)
+    pins = {
+        ServiceKey(*owner.split("/")): tuple(ip_address(address) for address in held.split())
+        for owner, held in more.pop("pins", {}).items()
+    }
+    rest = {key: more.pop(key) for key in ("host_parts", "pending") if key in more}
+    made = Pool(name, addresses, **more)
+    return PoolSpec(pool=made, created=created, labels=labels or {}, allocation=allocation, pins=pins, **rest)
 
 
 def labelled(**labels: str) -> Selector:

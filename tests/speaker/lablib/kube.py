@@ -35,7 +35,7 @@ class ApiServer:
     """Starts in the folder `work`; `stop` ends what was started here, by its process id."""
 
     def __init__(self, binaries: Path, work: Path) -> None:
-        self._binaries = binaries
+        self.binaries = binaries
         self._work = work
         self._etcd_port, self._peer_port, self.port = free_port(), free_port(), free_port()
         self._etcd: subprocess.Popen[bytes] | None = None
@@ -91,10 +91,16 @@ class ApiServer:
 
     def request(self, method: str, path: str, body: Any = None, kind: str = "application/json") -> Any:
         """One request; returns the decoded answer. Raises httpx2.HTTPStatusError for a refusal."""
-        content = None if body is None else json.dumps(body)
-        response = self._http.request(method, path, content=content, headers={"Content-Type": kind})
+        response = self.send(method, path, body, kind)
         response.raise_for_status()
         return response.json()
+
+    def send(
+        self, method: str, path: str, body: Any = None, kind: str = "application/json", **headers: str
+    ) -> httpx2.Response:
+        """One request; returns the answer as it is, also a refusal."""
+        content = None if body is None else json.dumps(body)
+        return self._http.request(method, path, content=content, headers={"Content-Type": kind, **headers})
 
     def create(self, path: str, body: dict[str, Any]) -> Any:
         return self.request("POST", path, body)
@@ -110,7 +116,7 @@ class ApiServer:
 
     def apply_crds(self, folder: Path) -> None:
         """Apply the CustomResourceDefinitions that people deploy, and wait until they are served."""
-        command = [str(self._binaries / "kubectl"), f"--kubeconfig={self.kubeconfig}"]
+        command = [str(self.binaries / "kubectl"), f"--kubeconfig={self.kubeconfig}"]
         subprocess.run([*command, "apply", "-f", str(folder)], check=True, capture_output=True, timeout=60)
         wait = ["wait", "--for=condition=Established", "crd", "--all", "--timeout=30s"]
         subprocess.run([*command, *wait], check=True, capture_output=True, timeout=60)
@@ -149,7 +155,7 @@ class ApiServer:
     def _spawn(self, program: str, *arguments: str) -> subprocess.Popen[bytes]:
         with (self._work / f"{program}.log").open("ab") as log:
             return subprocess.Popen(
-                [str(self._binaries / program), *arguments], stdout=log, stderr=log, start_new_session=True
+                [str(self.binaries / program), *arguments], stdout=log, stderr=log, start_new_session=True
             )
 
     def _await_ready(self, seconds: float = 60) -> None:

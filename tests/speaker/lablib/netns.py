@@ -20,6 +20,8 @@ T = TypeVar("T")
 
 NODE_ADDRESS = "192.168.2.11"
 CLIENT_ADDRESS = "192.168.2.20"
+NODE_ADDRESS_V6 = "fd00:2::11"
+CLIENT_ADDRESS_V6 = "fd00:2::20"
 NODE_MAC = "02:00:00:00:00:11"
 _CLONE_NEWNET = 0x40000000
 
@@ -29,8 +31,14 @@ def ip(*arguments: str) -> str:
     return subprocess.run(["ip", *arguments], check=True, capture_output=True, text=True, timeout=30).stdout
 
 
+def sysctl(namespace: str, name: str, value: int) -> None:
+    """Set a kernel parameter of a namespace."""
+    command = ["ip", "netns", "exec", namespace, "sysctl", "-qw", f"{name}={value}"]
+    subprocess.run(command, check=True, capture_output=True, timeout=30)
+
+
 class Lan:
-    """Both namespaces with interface eth0 each; the client has 192.168.2.20/24, the node .11/24."""
+    """Both namespaces with interface eth0 each; the client has 192.168.2.20/24 and fd00:2::20/64, the node ….11."""
 
     def __init__(self) -> None:
         tag = f"lantern{os.getpid()}"
@@ -41,10 +49,16 @@ class Lan:
         for name in (self.node, self.client):
             ip("netns", "add", name)
             ip("-n", name, "link", "set", "lo", "up")
+            # Their own IPv6 addresses are usable at once, not only after a second of detecting duplicates.
+            sysctl(name, "net.ipv6.conf.default.accept_dad", 0)
         ip("link", "add", "eth0", "netns", self.node, "type", "veth", "peer", "name", "eth0", "netns", self.client)
         ip("-n", self.node, "link", "set", "eth0", "address", NODE_MAC)
-        for name, address in ((self.node, NODE_ADDRESS), (self.client, CLIENT_ADDRESS)):
+        for name, address, address_v6 in (
+            (self.node, NODE_ADDRESS, NODE_ADDRESS_V6),
+            (self.client, CLIENT_ADDRESS, CLIENT_ADDRESS_V6),
+        ):
             ip("-n", name, "address", "add", f"{address}/24", "dev", "eth0")
+            ip("-n", name, "address", "add", f"{address_v6}/64", "dev", "eth0", "nodad")
             ip("-n", name, "link", "set", "eth0", "up")
 
     def down(self) -> None:
@@ -63,10 +77,11 @@ class Lan:
         subprocess.run(["ip", "-n", self.client, "neighbour", "flush", address], check=True, capture_output=True)
 
     def ask(self, address: str) -> None:
-        """Let the client's kernel ask for an address by ARP: send it a datagram."""
+        """Let the client's kernel ask for an address by ARP or NDP: send it a datagram."""
 
         def send() -> None:
-            with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sender:
+            family = socket.AF_INET6 if ":" in address else socket.AF_INET
+            with socket.socket(family, socket.SOCK_DGRAM) as sender:
                 sender.setblocking(False)
                 sender.sendto(b"x", (address, 9))
 

@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from ipaddress import IPv4Address, IPv6Address, ip_address
+from ipaddress import IPv4Address, IPv6Address
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -55,20 +55,6 @@ def test_contains(items: list[AddressRange], offset: int, version: int) -> None:
     assert (address(point) in RangeSet(items)) is (point in points(items))
 
 
-@given(lists, st.sets(st.tuples(st.sampled_from([4, 6]), st.integers(0, SPACE))), st.sets(st.integers(0, SPACE)))
-def test_first_free_is_what_trying_one_by_one_finds(
-    items: list[AddressRange], used_offsets: set[Point], unusable: set[int]
-) -> None:
-    used = sorted((version, BASE[version] + offset) for version, offset in used_offsets)
-
-    def usable(candidate: Address) -> bool:
-        return int(candidate) - BASE[candidate.version] not in unusable
-
-    tried = (address(point) for point in sorted(points(items)) if point not in used)
-    assert RangeSet(items).first_free(used, usable) == next((found for found in tried if usable(found)), None)
-    assert RangeSet(items).first_free(used) == next((address(p) for p in sorted(points(items)) if p not in used), None)
-
-
 @given(ranges())
 def test_text_form_is_read_back_and_so_are_the_cidrs(item: AddressRange) -> None:
     assert parse_range(str(item)) == item
@@ -87,7 +73,4 @@ def test_parsing_never_raises(text: str) -> None:
 def test_a_huge_pool_costs_nothing() -> None:
     huge = parse_range("fd00::/64")
     assert isinstance(huge, AddressRange)
-    base = int(ip_address("fd00::"))
-    used = [(6, base + offset) for offset in range(1000)]
     assert RangeSet([huge]).size == 2**64
-    assert RangeSet([huge]).first_free(used) == ip_address("fd00::3e8")

@@ -13,6 +13,10 @@ def names(registry: CollectorRegistry) -> set[str]:
     return {line.partition("{")[0].partition(" ")[0] for line in lines if not line.startswith("#")}
 
 
+def histogram(name: str) -> set[str]:
+    return {f"{name}_{part}" for part in ("bucket", "count", "sum")}
+
+
 CLIENT = {
     "metallb_k8s_client_updates_total",
     "metallb_k8s_client_update_errors_total",
@@ -27,6 +31,8 @@ def test_controller() -> None:
     for gauge in (*metrics.total.values(), *metrics.in_use.values()):
         gauge.labels(pool="p").set(1)
     metrics.refused.labels(reason="r").set(1)
+    metrics.pool_warnings.labels(pool="p", code="c").set(1)
+    metrics.writes.labels(outcome="written").inc()
     assert names(registry) == CLIENT | {
         "metallb_allocator_addresses_total",
         "metallb_allocator_ipv4_addresses_total",
@@ -35,6 +41,11 @@ def test_controller() -> None:
         "metallb_allocator_ipv4_addresses_in_use_total",
         "metallb_allocator_ipv6_addresses_in_use_total",
         "lantern_services_refused",
+        "lantern_pool_warnings",
+        "lantern_leader",
+        "lantern_status_writes_total",
+        *histogram("lantern_plan_seconds"),
+        *histogram("lantern_queue_seconds"),
     }
 
 
@@ -44,7 +55,9 @@ def test_speaker() -> None:
     metrics.announced.labels(service="s", protocol="layer2", node="n", ip="i").set(1)
     for gauge in (metrics.requests_received, metrics.responses_sent, metrics.gratuitous_sent):
         gauge.labels(ip="i").inc()
-    metrics.dropped.labels(reason="r").inc()
+    metrics.dropped.labels(protocol="arp", reason="r").inc()
+    metrics.pings_answered.labels(ip="i").inc()
+    metrics.conflicts.labels(ip="i").inc()
     metrics.withheld.labels(reason="r").set(1)
     assert names(registry) == CLIENT | {
         "metallb_speaker_announced",
@@ -52,5 +65,9 @@ def test_speaker() -> None:
         "metallb_layer2_responses_sent",
         "metallb_layer2_gratuitous_sent",
         "lantern_l2_dropped_total",
+        "lantern_l2_pings_answered",
+        "lantern_l2_conflicts_total",
+        "lantern_l2_probes_sent_total",
+        "lantern_l2_in_use_elsewhere",
         "lantern_services_withheld",
     }

@@ -1,20 +1,16 @@
 # Copyright (c) 2026, Lantern contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Which network interfaces can announce: a scan of the kernel's list, repeated by the caller.
-
-Names, flags and MAC addresses are asked from the kernel by ioctl, which always answers for the network namespace of
-this process; only whether an interface belongs to a bridge or bond is read from /sys/class/net.
-"""
+"""Which network interfaces can announce: a scan of the kernel's list, repeated by the caller when it has changed."""
 
 from __future__ import annotations
 
-import fcntl
 import re
-import socket
-import struct
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
+
+from lantern.adapters import rtnetlink
+from lantern.adapters.rtnetlink import AddressRecord, LinkRecord
+from lantern.pools import Address
 
 # Interfaces of container networks and tunnels: nothing on the LAN is behind them. MetalLB's default list.
 EXCLUDED_INTERFACES = (
@@ -34,15 +30,13 @@ EXCLUDED_INTERFACES = (
     "^lxc.*",
 )
 
-# <linux/sockios.h>, <linux/if.h>, <linux/if_arp.h>
-_SIOCGIFFLAGS = 0x8913
-_SIOCGIFHWADDR = 0x8927
+# <linux/if.h>, <linux/if_arp.h>
 _IFF_UP = 0x1
 _IFF_BROADCAST = 0x2
 _IFF_RUNNING = 0x40
 _IFF_NOARP = 0x80
+_IFF_MULTICAST = 0x1000
 _ARPHRD_ETHER = 1
-_SYS_CLASS_NET = Path("/sys/class/net")
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,12 +50,19 @@ class Link:
     flags: int
     enslaved: bool
     """It is a port of a bridge, bond or VRF, whose own interface is the one to announce on."""
+    addresses: frozenset[Address] = frozenset()
 
     @property
     def speaks_arp(self) -> bool:
         """Whether ARP can be answered on it."""
         usable = self.flags & (_IFF_UP | _IFF_BROADCAST | _IFF_NOARP) == _IFF_UP | _IFF_BROADCAST
         return usable and bool(self.mac) and not self.enslaved
+
+    @property
+    def speaks_ndp(self) -> bool:
+        """Whether neighbours can be discovered on it: by multicast, from an address that every IPv6 interface has."""
+        link_local = any(address.version == 6 and address.is_link_local for address in self.addresses)
+        return self.speaks_arp and bool(self.flags & _IFF_MULTICAST) and link_local
 
     @property
     def has_carrier(self) -> bool:
@@ -74,36 +75,27 @@ def exclusion(patterns: Sequence[str] = EXCLUDED_INTERFACES) -> re.Pattern[str]:
     return re.compile("|".join(f"({pattern})" for pattern in patterns) or r"(?!)")
 
 
-def scan(excluded: re.Pattern[str], sys_class_net: Path = _SYS_CLASS_NET) -> dict[str, Link]:
+def scan(
+    excluded: re.Pattern[str],
+    list_links: Callable[[], Iterable[LinkRecord]] = rtnetlink.links,
+    list_addresses: Callable[[], Iterable[AddressRecord]] = rtnetlink.addresses,
+) -> dict[str, Link]:
     """All interfaces of this network namespace that are not excluded, by name; also those that are down.
 
-    An interface that vanishes while it is looked at is left out.
+    Raises OSError when the kernel does not answer.
     """
-    found: dict[str, Link] = {}
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as control:
-        for index, name in socket.if_nameindex():
-            if excluded.search(name):
-                continue
-            try:
-                flags = _flags(control, name)
-                mac = _mac(control, name)
-            except OSError:
-                continue
-            enslaved = (sys_class_net / name / "master").exists()
-            found[name] = Link(name, index, mac, flags, enslaved)
-    return found
-
-
-def _request(control: socket.socket, code: int, name: str) -> bytes:
-    return fcntl.ioctl(control.fileno(), code, struct.pack("16s24x", name.encode()))
-
-
-def _flags(control: socket.socket, name: str) -> int:
-    value: int = struct.unpack_from("H", _request(control, _SIOCGIFFLAGS, name), 16)[0]
-    return value
-
-
-def _mac(control: socket.socket, name: str) -> bytes:
-    answer = _request(control, _SIOCGIFHWADDR, name)
-    (kind,) = struct.unpack_from("H", answer, 16)
-    return answer[18:24] if kind == _ARPHRD_ETHER else b""
+    by_index: dict[int, set[Address]] = {}
+    for record in list_addresses():
+        by_index.setdefault(record.index, set()).add(record.address)
+    return {
+        link.name: Link(
+            link.name,
+            link.index,
+            link.mac if link.kind == _ARPHRD_ETHER and len(link.mac) == 6 else b"",
+            link.flags,
+            link.master != 0,
+            frozenset(by_index.get(link.index, ())),
+        )
+        for link in list_links()
+        if not excluded.search(link.name)
+    }

@@ -1,38 +1,51 @@
 # Copyright (c) 2026, Lantern contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The controller process: follows Services, pools and namespaces; writes addresses into Services."""
+"""The controller process: follows Services, pools and namespaces; writes addresses into Services while it leads."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
+import os
+import secrets
+import time
+from collections import Counter
+from collections.abc import Mapping
+from contextlib import suppress
 from typing import Any
 
 from prometheus_client import CollectorRegistry
 
 from lantern.adapters.http import StatusServer
 from lantern.adapters.kube import convert
-from lantern.adapters.kube.api import ApiError, KubeApi
-from lantern.adapters.kube.reflector import Store, follow
-from lantern.adapters.kube.writer import EventRecorder, write_status
+from lantern.adapters.kube.api import KubeApi
+from lantern.adapters.kube.configuration_state import Reporter, StateKeeper
+from lantern.adapters.kube.lease import LeaseKeeper
+from lantern.adapters.kube.memory_store import MemoryStore
+from lantern.adapters.kube.pool_status import Counters, PoolStatusWriter
+from lantern.adapters.kube.reflector import Store, follow, relist
+from lantern.adapters.kube.writer import Background, EventRecorder
 from lantern.adapters.logs import fields
-from lantern.app.configuration import ConfigurationKeeper
+from lantern.app.assigner import Assigner
+from lantern.app.configuration import ConfigurationKeeper, Sources
 from lantern.app.process import run_until_stopped
 from lantern.app.reconcile import Reconciler
-from lantern.core.allocate import Assign, Plan, Refuse, Release, plan
-from lantern.core.diff import difference
-from lantern.core.model import PoolSpec, Service, ServiceKey, Snapshot
-from lantern.core.requests import Denied, quoted
+from lantern.core.allocate import plan
+from lantern.core.decisions import Plan
+from lantern.core.leadership import Timings
+from lantern.core.memory import remember
+from lantern.core.model import PoolSpec, Snapshot
+from lantern.core.surroundings import Surroundings
+from lantern.core.usage import Usage, usage
 from lantern.metrics import ControllerMetrics
-from lantern.pools import pool_ranges
-from lantern.reasons import Reason
 from lantern.settings import ControllerSettings
 
 log = logging.getLogger("lantern.controller")
 
-_PARALLEL_WRITES = 8
-# The cluster's configuration took the address away; a Service that asked for another one knows by itself.
-_TAKEN_AWAY = frozenset((Reason.NOT_IN_POOLS, Reason.POOL_NOT_COMPATIBLE, Reason.ADDRESS_IN_USE))
+LEASE = "lantern-controller"
+# One core's part that deciding may take while changes keep coming; the rest is for writing.
+_SHARE = 0.5
+_STOP_SECONDS = 0.5
 
 
 def run(settings: ControllerSettings) -> int:
@@ -44,149 +57,143 @@ def run(settings: ControllerSettings) -> int:
     return run_until_stopped("controller", settings, main)
 
 
-def detail(service: Service, **values: object) -> dict[str, Any]:
-    """Log fields about a Service."""
-    return fields(service=str(service.key), **values)
-
-
 class Controller:
-    """One controller. Only one may run at a time: two could give one address to two Services."""
+    """One controller. Any number may run; the one that holds the Lease writes. Make it inside a running event loop."""
 
     def __init__(self, settings: ControllerSettings, api: KubeApi) -> None:
         self._settings = settings
         self._api = api
         self._registry = CollectorRegistry()
         self._metrics = ControllerMetrics(self._registry)
-        pools_path = f"/apis/metallb.io/v1beta1/namespaces/{settings.namespace}/ipaddresspools"
         self._services = Store("services", "/api/v1/services", convert.service)
         self._namespaces = Store("namespaces", "/api/v1/namespaces", convert.namespace)
-        self._pools = Store("ipaddresspools", pools_path, convert.pool)
-        self._configuration = ConfigurationKeeper(self._metrics, self._pools)
-        self._reconciler = Reconciler(self._one_pass, self._metrics)
-        self._events = EventRecorder(api, "metallb-controller")
-        self._refused: dict[ServiceKey, Denied] = {}
+        nodes = Store("nodes", "/api/v1/nodes", convert.node)
+        sources = Sources.of(settings.namespace, settings.config_map, nodes, announces=False)
+        self._stores: tuple[Store[Any], ...] = (self._services, self._namespaces, nodes, *sources.stores)
+        self._reconciler = Reconciler(self._one_pass, self._metrics, share=_SHARE)
+        background = Background()
+        self._events = EventRecorder(api, "metallb-controller", background=background)
+        timings = Timings(duration=settings.lease_duration, renew=settings.lease_renew)
+        # Outside a cluster there is no pod; the name only has to differ from that of any other controller.
+        identity = settings.pod_name or f"{os.uname().nodename}-{secrets.token_hex(4)}"
+        self._lease = LeaseKeeper(api, settings.namespace, LEASE, identity, timings, self._lead_or_follow)
+        reporter = Reporter.controller(settings.pod_name, settings.pod_uid)
+        self._state = StateKeeper(api, settings.namespace, reporter, self._lease.may_write)
+        self._configuration = ConfigurationKeeper(
+            self._metrics,
+            sources,
+            self._state,
+            Surroundings(settings.lans, settings.router),
+            self._events,
+            self._lease.may_write,
+        )
+        # Terms count the changes of leadership; the state was read anew in the one noted.
+        self._term = 0
+        self._read_in_term = -1
+        self._assigner = Assigner(
+            api, self._services, self._events, background, self._metrics, self._lease.seconds_left
+        )
+        self._pool_status = PoolStatusWriter(api, sources.pools.path, background, self._lease.may_write)
+        self._memory = MemoryStore(api, settings.namespace, background, self._lease.may_write)
 
     async def run(self) -> None:
-        """For ever, or until cancelled."""
+        """For ever, or until cancelled; then what is under way is finished and the Lease given back."""
         status = StatusServer(self._registry, self.not_ready)
         await status.start(self._settings.health_probe_host, self._settings.health_probe_port)
         try:
             async with asyncio.TaskGroup() as tasks:
-                tasks.create_task(follow(self._api, self._services, self._reconciler.notify))
-                tasks.create_task(follow(self._api, self._namespaces, self._reconciler.notify))
-                tasks.create_task(follow(self._api, self._pools, self._reconciler.notify))
+                for store in self._stores:
+                    tasks.create_task(follow(self._api, store, self._reconciler.notify))
+                tasks.create_task(self._lease.run())
+                tasks.create_task(self._state.run())
                 tasks.create_task(self._events.run())
+                tasks.create_task(self._pool_status.run())
+                tasks.create_task(self._memory.run())
                 tasks.create_task(self._reconciler.run())
         finally:
+            await self._hand_over()
             status.close()
             await self._api.close()
 
+    async def _hand_over(self) -> None:
+        """Give the Lease back when nothing is under way any more; else it has to expire."""
+        if await self._assigner.drain(_STOP_SECONDS):
+            with suppress(TimeoutError):
+                async with asyncio.timeout(_STOP_SECONDS):
+                    await self._memory.flush()
+            await self._lease.release()
+
     def not_ready(self) -> str | None:
-        """Why no Service can get an address yet; None when they can."""
+        """Why no Service can get an address yet; None when they can. A controller that stands by is ready, too."""
         if waiting := self._unsynced():
             return f"waiting for the Kubernetes API to list {', '.join(waiting)}"
-        pools = self._configuration.current.pools
-        if pools:
-            return None
-        if problems := self._configuration.current.problems:
-            return f"no configuration: {problems[0].message}"
-        return f"no configuration: there is no IPAddressPool in namespace {self._settings.namespace}"
+        return self._configuration.not_ready(self._settings.namespace)
 
     def _unsynced(self) -> list[str]:
-        return [store.plural for store in (self._services, self._namespaces, self._pools) if not store.is_synced]
+        return [store.plural for store in self._stores if not store.is_synced]
+
+    def _lead_or_follow(self) -> None:
+        self._metrics.leader.set(self._lease.may_write())
+        # What was known before is not what to decide on: another controller may have written meanwhile.
+        self._term += 1
+        self._reconciler.notify()
 
     async def _one_pass(self) -> None:
         # Deciding on half of the picture could hand out an address that a Service not listed yet has.
         if self._unsynced():
             return
         pools = self._configuration.refresh().pools
-        if pools is None:
+        if pools is None or not self._lease.may_write():
             return
-        snapshot = Snapshot(
+        if self._read_in_term != self._term:
+            await self._take_over()
+            pools = self._configuration.refresh().pools or pools
+        began = time.perf_counter()
+        decided = plan(self._snapshot(pools))
+        self._metrics.plan_seconds.observe(time.perf_counter() - began)
+        self._count(pools, usage(pools, decided), decided)
+        self._memory.want(remember(self._memory.current, decided, self._settings.memory_size))
+        await self._assigner.apply(decided)
+        self._assigner.tell(decided)
+
+    async def _take_over(self) -> None:
+        """Begin to lead: see the cluster as it is now, whatever the one before has done."""
+        term = self._term
+        for store in self._stores:
+            await relist(self._api, store)
+        await self._memory.load()
+        self._read_in_term = term
+        log.info("state read anew", extra=fields(services=sum(1 for _ in self._services.values())))
+
+    def _snapshot(self, pools: tuple[PoolSpec, ...]) -> Snapshot:
+        return Snapshot(
             pools=pools,
             services=tuple(self._services.values()),
             namespaces={key.name: labels for key, labels in self._namespaces.items()},
             lb_class=self._settings.lb_class,
+            memory=self._memory.current,
         )
-        decided = plan(snapshot)
-        self._tell_refusals(decided.refuse)
-        self._count(pools, decided)
-        await self._apply(decided)
 
-    async def _apply(self, decided: Plan) -> None:
-        """Write all of a plan. One Service that cannot be written holds up no other; the first error is raised last."""
-        # Releases come first: an address is free in the cluster before it is written into another Service.
-        for batch in (decided.release, decided.assign):
-            gate = asyncio.Semaphore(_PARALLEL_WRITES)
-            errors = await asyncio.gather(*(self._write(gate, item) for item in batch))
-            for error in errors:
-                if error is not None:
-                    raise error
-
-    async def _write(self, gate: asyncio.Semaphore, item: Assign | Release) -> ApiError | None:
-        addresses, pool = (item.addresses, item.pool) if isinstance(item, Assign) else ((), None)
-        async with gate:
-            try:
-                self._services.wrote(await write_status(self._api, item.service, addresses, pool))
-            except ApiError as error:
-                if error.is_outdated:
-                    log.debug("Service changed meanwhile", extra=detail(item.service, error=str(error)))
-                    return None
-                log.error("Service not written", extra=detail(item.service, error=str(error)))
-                return error
-        self._tell_written(item)
-        return None
-
-    def _tell_written(self, item: Assign | Release) -> None:
-        service = item.service
-        if item.lost is not None and item.lost.reason in _TAKEN_AWAY:
-            self._tell_lost(service, item.lost)
-        if isinstance(item, Release):
-            released = quoted(service.addresses)
-            why = {"reason": item.lost.reason.value, "why": item.lost.sentence}
-            log.info("address released", extra=detail(service, ips=released, **why))
-        elif item.is_new:
-            assigned = quoted(item.addresses)
-            self._events.record(service, "Normal", "IPAllocated", f"Assigned IP {assigned}")
-            log.info("address assigned", extra=detail(service, ips=assigned, pool=item.pool))
-
-    def _tell_lost(self, service: Service, lost: Denied) -> None:
-        message = (
-            f'current IP for "{service.key}" not allowed by config, will attempt for new IP assignment: {lost.sentence}'
-        )
-        self._events.record(service, "Normal", "ClearAssignment", message)
-
-    def _tell_refusals(self, refuse: tuple[Refuse, ...]) -> None:
-        """Log and Event for refusals that are new or have another cause than before."""
-        now = {item.service.key: item.denied for item in refuse}
-        news = difference(self._refused, now)
-        self._refused = now
-        for item in refuse:
-            service, denied = item.service, item.denied
-            if service.key not in news.gained and service.key not in news.changed:
-                continue
-            log.warning("Service refused", extra=detail(service, reason=denied.reason.value, why=denied.sentence))
-            if denied.reason is Reason.BAD_REQUEST:
-                message = f"invalid requested loadbalancer IPs: {denied.sentence}"
-                self._events.record(service, "Warning", "LoadBalancerFailed", message)
-            else:
-                message = f'Failed to allocate IP for "{service.key}": {denied.sentence}'
-                self._events.record(service, "Warning", "AllocationFailed", message)
-
-    def _count(self, pools: tuple[PoolSpec, ...], decided: Plan) -> None:
-        """Set the gauges to what the plan makes true."""
-        held = [(item.pool, item.service.addresses) for item in decided.keep]
-        held += [(item.pool, item.addresses) for item in decided.assign]
-        for family, gauge in self._metrics.total.items():
-            used = self._metrics.in_use[family]
-            gauge.clear()
-            used.clear()
-            for spec in pools:
-                name = spec.pool.name
-                sizes = [item.size for item in pool_ranges(spec.pool)[0] if family in (0, item.version)]
-                gauge.labels(pool=name).set(sum(sizes))
-                taken = [1 for pool, ips in held if pool == name for ip in ips if family in (0, ip.version)]
-                used.labels(pool=name).set(len(taken))
+    def _count(self, pools: tuple[PoolSpec, ...], used: Mapping[str, Usage], decided: Plan) -> None:
+        """Gauges and the pools' status: what the plan makes true."""
+        for family in (0, 4, 6):
+            self._metrics.total[family].clear()
+            self._metrics.in_use[family].clear()
+        for name, one in used.items():
+            for family in (0, 4, 6):
+                self._metrics.total[family].labels(pool=name).set(one.total(family))
+                self._metrics.in_use[family].labels(pool=name).set(one.assigned(family))
         self._metrics.refused.clear()
-        for item in decided.refuse:
-            self._metrics.refused.labels(reason=item.denied.reason.value).inc()
+        for reason, number in Counter(item.denied.reason.value for item in decided.refuse).items():
+            self._metrics.refused.labels(reason=reason).set(number)
+        objects = [spec for spec in pools if spec.object is not None]
+        wanted = {spec.pool.name: _counters(used[spec.pool.name]) for spec in objects}
+        self._pool_status.want(wanted, {spec.pool.name: _reported(spec) for spec in objects})
+
+
+def _counters(one: Usage) -> Counters:
+    return Counters(one.assigned(4), one.assigned(6), one.available(4), one.available(6))
+
+
+def _reported(spec: PoolSpec) -> Counters | None:
+    return None if spec.reported is None else Counters(*spec.reported)

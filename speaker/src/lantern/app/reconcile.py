@@ -1,14 +1,17 @@
 # Copyright (c) 2026, Lantern contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Settle, decide, apply, and retry: the loop that both processes run over the whole cluster state.
+"""Decide, apply, and retry: the loop that both processes run over the whole cluster state.
 
-A change only sets a flag. A short pause lets changes that belong together arrive; then one pass looks at everything.
+A change only sets a flag, and one pass looks at everything. When nothing was going on the pass begins at once. Under a
+storm of changes passes are paced by what they cost: whatever arrives during the pause is part of the next one, so that
+a process takes no more than its share of a core however many changes there are.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from collections.abc import Awaitable, Callable
 
 from lantern.adapters.kube.api import ApiError
@@ -17,17 +20,20 @@ from lantern.metrics import ClientMetrics
 
 log = logging.getLogger("lantern")
 
-SETTLE_SECONDS = 0.05
 _FIRST_RETRY_SECONDS = 0.5
 _LONGEST_RETRY_SECONDS = 10.0
 
 
 class Reconciler:
-    """Runs `one_pass` after every change. A pass that raises ApiError is repeated after a growing pause."""
+    """Runs `one_pass` after every change. A pass that raises ApiError is repeated after a growing pause.
 
-    def __init__(self, one_pass: Callable[[], Awaitable[None]], metrics: ClientMetrics) -> None:
+    `share` is the part of a core (0 to 1) that passes may take while changes keep coming.
+    """
+
+    def __init__(self, one_pass: Callable[[], Awaitable[None]], metrics: ClientMetrics, share: float) -> None:
         self._one_pass = one_pass
         self._metrics = metrics
+        self._share = share
         self._changed = asyncio.Event()
         self._failures = 0
 
@@ -40,9 +46,12 @@ class Reconciler:
         """For ever."""
         while True:
             await self._changed.wait()
-            await asyncio.sleep(SETTLE_SECONDS)
+            # Lines that have arrived already belong to this pass.
+            await asyncio.sleep(0)
             self._changed.clear()
+            began = time.process_time()
             await self.step()
+            await asyncio.sleep((time.process_time() - began) * (1 / self._share - 1))
 
     async def step(self) -> None:
         """One pass, and the pause after a failed one."""
@@ -51,6 +60,7 @@ class Reconciler:
             self._failures = 0
         except ApiError as error:
             pause = min(_FIRST_RETRY_SECONDS * 2.0**self._failures, _LONGEST_RETRY_SECONDS)
+            pause = max(pause, error.retry_after or 0.0)
             self._failures = min(self._failures + 1, 16)
             self._metrics.update_errors.inc()
             log.warning("pass failed, will retry", extra=fields(error=str(error), retry_seconds=pause))

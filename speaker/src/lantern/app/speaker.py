@@ -6,31 +6,41 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from contextlib import closing
+from typing import Any
 
 from prometheus_client import CollectorRegistry
 
+from lantern.adapters.exclusions import InterfaceExclusions
 from lantern.adapters.http import StatusServer
 from lantern.adapters.kube import convert
 from lantern.adapters.kube.api import KubeApi
+from lantern.adapters.kube.configuration_state import Reporter, StateKeeper
 from lantern.adapters.kube.reflector import Store, follow
-from lantern.adapters.kube.writer import EventRecorder
-from lantern.adapters.links import Link, exclusion, scan
+from lantern.adapters.kube.writer import Background, EventRecorder
+from lantern.adapters.links import Link, scan
 from lantern.adapters.logs import fields
+from lantern.adapters.rtnetlink import LinkEvents
 from lantern.announce.layer2 import Layer2Announcer
-from lantern.app.configuration import ConfigurationKeeper
+from lantern.app.configuration import ConfigurationKeeper, Sources
+from lantern.app.layer2_reports import Layer2Reports
 from lantern.app.process import run_until_stopped
 from lantern.app.reconcile import Reconciler
 from lantern.core.announce import Claim, Decision, Vantage, Withheld, claims_by_address, claims_by_service, decide
 from lantern.core.diff import difference
-from lantern.core.model import Endpoint, L2Advertisement, PoolSpec, ServiceKey, Snapshot
+from lantern.core.freshness import FreshAddresses
+from lantern.core.model import Endpoint, L2Advertisement, PoolSpec, Service, ServiceKey, Snapshot
 from lantern.core.requests import Denied, quoted
 from lantern.metrics import SpeakerMetrics
+from lantern.pools import Address
 from lantern.reasons import Reason
 from lantern.settings import SpeakerSettings
 
 log = logging.getLogger("lantern.speaker")
 
 _SCAN_SECONDS = 2.0
+# Every node has a speaker, so that a burst of changes must not take the cluster's processors.
+_SHARE = 0.1
 _PROTOCOL = "layer2"
 
 
@@ -51,18 +61,23 @@ class Speaker:
         self._api = api
         self._registry = CollectorRegistry()
         self._metrics = SpeakerMetrics(self._registry)
-        config = f"/apis/metallb.io/v1beta1/namespaces/{settings.namespace}"
         self._services = Store("services", "/api/v1/services", convert.service)
         self._slices = Store("endpointslices", "/apis/discovery.k8s.io/v1/endpointslices", convert.endpoint_slice)
         self._nodes = Store("nodes", "/api/v1/nodes", convert.node)
-        self._pools = Store("ipaddresspools", f"{config}/ipaddresspools", convert.pool)
-        self._advertisements = Store("l2advertisements", f"{config}/l2advertisements", convert.l2_advertisement)
-        self._stores = (self._services, self._slices, self._nodes, self._pools, self._advertisements)
-        self._configuration = ConfigurationKeeper(self._metrics, self._pools, self._advertisements)
-        self._reconciler = Reconciler(self._one_pass, self._metrics)
-        self._events = EventRecorder(api, "metallb-speaker", settings.node_name)
-        self._announcer = Layer2Announcer(self._metrics)
-        self._excluded = exclusion()
+        sources = Sources.of(settings.namespace, settings.config_map, self._nodes, announces=True)
+        self._stores: tuple[Store[Any], ...] = (self._services, self._slices, self._nodes, *sources.stores)
+        reporter = Reporter.speaker(settings.node_name, settings.pod_name, settings.pod_uid)
+        self._state = StateKeeper(api, settings.namespace, reporter)
+        self._configuration = ConfigurationKeeper(self._metrics, sources, self._state, goes_on_in_part=True)
+        self._reconciler = Reconciler(self._one_pass, self._metrics, share=_SHARE)
+        self._background = Background()
+        self._events = EventRecorder(api, "metallb-speaker", settings.node_name, self._background)
+        self._reports = Layer2Reports(self._events, self._services_of)
+        self._announcer = Layer2Announcer(
+            self._metrics, settings.layer2, answer_ping=settings.answer_ping, tell=self._reports.tell
+        )
+        self._fresh = FreshAddresses()
+        self._excluded = InterfaceExclusions()
         self._links: dict[str, Link] = {}
         self._announced: dict[ServiceKey, tuple[Claim, ...]] = {}
         self._withheld: dict[ServiceKey, Denied] = {}
@@ -73,11 +88,9 @@ class Speaker:
         await status.start(self._settings.health_probe_host, self._settings.health_probe_port)
         try:
             async with asyncio.TaskGroup() as tasks:
-                tasks.create_task(follow(self._api, self._services, self._reconciler.notify))
-                tasks.create_task(follow(self._api, self._slices, self._reconciler.notify))
-                tasks.create_task(follow(self._api, self._nodes, self._reconciler.notify))
-                tasks.create_task(follow(self._api, self._pools, self._reconciler.notify))
-                tasks.create_task(follow(self._api, self._advertisements, self._reconciler.notify))
+                for store in self._stores:
+                    tasks.create_task(follow(self._api, store, self._reconciler.notify))
+                tasks.create_task(self._state.run())
                 tasks.create_task(self._events.run())
                 tasks.create_task(self._watch_links())
                 tasks.create_task(self._reconciler.run())
@@ -92,17 +105,20 @@ class Speaker:
         return f"waiting for the Kubernetes API to list {', '.join(waiting)}" if waiting else None
 
     async def _watch_links(self) -> None:
-        while True:
-            links = scan(self._excluded)
-            if links != self._links:
-                names_changed = links.keys() != self._links.keys()
-                self._links = links
-                self._announcer.set_links(links)
-                if names_changed:
-                    self._reconciler.notify()
-            await asyncio.sleep(_SCAN_SECONDS)
+        with closing(LinkEvents()) as events:
+            while True:
+                links = scan(self._excluded.current())
+                if links != self._links:
+                    names_changed = links.keys() != self._links.keys()
+                    self._links = links
+                    self._announcer.set_links(links)
+                    if names_changed:
+                        self._reconciler.notify()
+                await events.wait(_SCAN_SECONDS)
 
     async def _one_pass(self) -> None:
+        # While the cluster is changing the API server has more urgent things to do than to keep Events.
+        self._background.urgent()
         # Half of the picture (of the nodes, say) would elect another owner than the other speakers do.
         if self.not_ready() is not None:
             return
@@ -115,8 +131,16 @@ class Speaker:
             ignore_exclude_label=self._settings.ignore_exclude_lb,
         )
         decided = decide(self._snapshot(configuration.pools, configuration.advertisements), vantage)
-        self._announcer.apply(claims_by_address(decided))
+        fresh = self._fresh.observe({address for service in self._services.values() for address in service.addresses})
+        self._announcer.apply(claims_by_address(decided), fresh=fresh)
+        self._fresh.announced(claim.address for claim in decided.claims)
+        for item in decided.withheld:
+            if item.denied.reason is Reason.NOT_OWNER:
+                self._fresh.announced(item.service.addresses)
         self._tell(decided)
+
+    def _services_of(self, address: Address) -> list[Service]:
+        return [service for service in self._services.values() if address in service.addresses]
 
     def _snapshot(self, pools: tuple[PoolSpec, ...], advertisements: tuple[L2Advertisement, ...]) -> Snapshot:
         endpoints: dict[ServiceKey, tuple[Endpoint, ...]] = {}

@@ -27,11 +27,10 @@ class Claim:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Withheld:
-    """This node does not answer for the Service (for one address of it, when given)."""
+    """This node does not answer for the Service."""
 
     service: Service
     denied: Denied
-    address: Address | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,11 +65,7 @@ def decide(snapshot: Snapshot, vantage: Vantage) -> Decision:
             continue
         pool, interfaces = found
         for address in service.addresses:
-            if address.version == 4:
-                claims.append(Claim(address=address, service=service, pool=pool, interfaces=interfaces))
-            else:
-                denied = Denied(Reason.IPV6_NOT_ANNOUNCED, f"{address} is IPv6, which is not announced by this version")
-                withheld.append(Withheld(service=service, denied=denied, address=address))
+            claims.append(Claim(address=address, service=service, pool=pool, interfaces=interfaces))
     return Decision(claims=tuple(claims), withheld=tuple(withheld))
 
 

@@ -183,6 +183,10 @@ class PoolSpec:
     """Addresses that are held for one Service, whether it exists or not."""
     pending: str = ""
     """Why addresses of the pool are not known yet; empty when all are."""
+    faults: tuple[str, ...] = ()
+    """What is wrong with the object's annotations, one sentence each."""
+    reported: tuple[int, int, int, int] | None = field(default=None, compare=False)
+    """The object's status: assigned IPv4 and IPv6, available IPv4 and IPv6. Says nothing that is decided on."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

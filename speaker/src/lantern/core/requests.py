@@ -32,8 +32,20 @@ def quoted(addresses: tuple[Address, ...]) -> str:
     return "[" + " ".join(f'"{address}"' for address in addresses) + "]"
 
 
+_ANY = Request()
+_NAMES = ("address-pool", "loadBalancerIPs", "allow-shared-ip")
+_DEPRECATED = frozenset(f"metallb.universe.tf/{name}" for name in _NAMES)
+
+
+def deprecated_annotations(service: Service) -> tuple[str, ...]:
+    """The keys of the old prefix by which the Service asks for something."""
+    return tuple(sorted(_DEPRECATED.intersection(service.annotations)))
+
+
 def read(service: Service) -> Request | Denied:
     """The Service's wishes, or why they cannot be read."""
+    if not service.annotations and not service.requested_ip:
+        return _ANY
     pool = service.annotation("address-pool") or ""
     listed = service.annotation("loadBalancerIPs") or ""
     if listed and service.requested_ip:

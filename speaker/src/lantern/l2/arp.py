@@ -14,6 +14,8 @@ ETHERTYPE = 0x0806
 BROADCAST = b"\xff" * 6
 REQUEST = 1
 REPLY = 2
+UNSPECIFIED = bytes(4)
+"""Sender of a probe: it has no address yet (RFC 5227)."""
 LENGTH = 42
 
 _LAYOUT = struct.Struct("!6s6sH HHBBH 6s4s6s4s")
@@ -86,16 +88,20 @@ def encode(packet: ArpFrame) -> bytes:
 
 def reply(request: ArpFrame, mac: bytes) -> bytes:
     """The answer to a request: unicast to its sender, saying that its target address is at `mac`."""
-    return encode(
-        ArpFrame(
-            destination=request.source,
-            source=mac,
-            operation=REPLY,
-            sender_mac=mac,
-            sender_ip=request.target_ip,
-            target_mac=request.sender_mac,
-            target_ip=request.sender_ip,
-        )
+    # Packed without a record in between: this is what a busy speaker does most.
+    return _LAYOUT.pack(
+        request.source,
+        mac,
+        ETHERTYPE,
+        _HARDWARE_ETHERNET,
+        _PROTOCOL_IPV4,
+        6,
+        4,
+        REPLY,
+        mac,
+        request.target_ip,
+        request.sender_mac,
+        request.sender_ip,
     )
 
 
@@ -119,3 +125,18 @@ def gratuitous(address: bytes, mac: bytes) -> tuple[bytes, bytes]:
         for operation in (REQUEST, REPLY)
     )
     return request, answer
+
+
+def probe(address: bytes, mac: bytes) -> bytes:
+    """Asks everybody who has `address`, without saying that this node has it (RFC 5227 section 2.1.1)."""
+    return encode(
+        ArpFrame(
+            destination=BROADCAST,
+            source=mac,
+            operation=REQUEST,
+            sender_mac=mac,
+            sender_ip=UNSPECIFIED,
+            target_mac=bytes(6),
+            target_ip=address,
+        )
+    )

@@ -9,6 +9,7 @@ from ipaddress import ip_address
 import pytest
 from fakes.kube import raw
 from lantern.adapters.kube import convert
+from lantern.core.legacy import Legacy
 from lantern.core.model import Endpoint, Operator, Requirement, Selector, ServiceKey
 from lantern.pools import Pool
 
@@ -132,3 +133,69 @@ def test_what_cannot_be_read_is_a_value_error(spec: dict[str, object]) -> None:
 
 def test_namespace_labels() -> None:
     assert convert.namespace(raw({"metadata": {"name": "n", "labels": {"a": "b"}}})) == {"a": "b"}
+
+
+def test_pool_annotations() -> None:
+    annotations = {
+        "lantern.homelab/ipv6-host-parts": " ::100-::1ff, ::2:0/112 ,",
+        "lantern.homelab/pinned": (
+            "default/web=192.168.2.140, default/web = fd00::1,x=1.2.3.4,a/b/c=1.2.3.4,a/b=c,/n=::1"
+        ),
+    }
+    found = convert.pool(raw({"metadata": {**META, "annotations": annotations}, "spec": {"addresses": []}}))
+    assert found.host_parts == ("::100-::1ff", "::2:0/112")
+    assert found.pins == {ServiceKey("default", "web"): (ip_address("192.168.2.140"), ip_address("fd00::1"))}
+    assert [fault.split('"')[1] for fault in found.faults] == ["x=1.2.3.4", "a/b/c=1.2.3.4", "a/b=c", "/n=::1"]
+    assert all("NAMESPACE/NAME=ADDRESS, such as" in fault for fault in found.faults)
+
+
+def test_condition_said_by_label_and_by_expression_counts_once() -> None:
+    selector = {"matchLabels": {"a": "b"}, "matchExpressions": [{"key": "a", "operator": "In", "values": ["b"]}]}
+    found = convert.l2_advertisement(raw({"metadata": META, "spec": {"nodeSelectors": [selector]}}))
+    assert found.node_selectors == (Selector((Requirement("a", Operator.IN, ("b",)),)),)
+
+
+def test_unknown_operator_is_named_with_the_known_ones() -> None:
+    selector = {"matchExpressions": [{"key": "a", "operator": "Is"}]}
+    with pytest.raises(ValueError, match='"Is" of a label selector is not one of In, NotIn, Exists, DoesNotExist'):
+        convert.l2_advertisement(raw({"metadata": META, "spec": {"nodeSelectors": [selector]}}))
+
+
+def test_community() -> None:
+    found = convert.community(raw({"metadata": META, "spec": {"communities": [{"name": "a", "value": "1:2"}, {}]}}))
+    assert (found.where, found.entries) == ('Community "web"', (("a", "1:2"), ("", "")))
+    assert found.object is not None and found.object.uid == "u"
+    assert convert.community(raw({"metadata": META})).entries == ()
+
+
+def legacy(data: dict[str, str] | None) -> Legacy:
+    meta = {**META, "name": "config", "namespace": "metallb-system"}
+    return convert.legacy(raw({"metadata": meta, "data": data}))
+
+
+def test_legacy_config_map() -> None:
+    found = legacy(
+        {"config": "address-pools:\n- name: a\n  protocol: layer2\n  addresses: [10.0.0.0/24]", "other": "x"}
+    )
+    assert found.problems == () and found.where == "ConfigMap metallb-system/config"
+    (spec,) = found.pool_specs()
+    assert spec.pool == Pool("a", ("10.0.0.0/24",)) and spec.created == "2026-01-01T00:00:00Z"
+    assert found.object is not None and (found.object.kind, found.object.uid) == ("ConfigMap", "u")
+
+
+@pytest.mark.parametrize(
+    ("data", "told"),
+    [
+        (None, 'has no key "config" under data'),
+        ({"Config": "x"}, 'has no key "config" under data'),
+        ({"config": "a: 1\na: 2"}, 'config is not YAML: line 2: the key "a" is given twice'),
+        ({"config": "{}\n---\n{}"}, "config holds 2 YAML documents"),
+    ],
+)
+def test_legacy_config_map_that_cannot_be_read(data: dict[str, str] | None, told: str) -> None:
+    (problem,) = legacy(data).problems
+    assert told in problem.message and problem.message.startswith("ConfigMap metallb-system/config")
+
+
+def test_empty_legacy_config_map() -> None:
+    assert legacy({"config": ""}).problems == ()

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 from fakes.records import service
 from lantern.adapters.kube.api import ApiError
-from lantern.adapters.kube.writer import EventRecorder, event_body, status_patch
+from lantern.adapters.kube.writer import EventRecorder, event_body, event_target, status_patch
 
 
 def test_address_and_pool_are_one_patch_on_the_version_decided_on() -> None:
@@ -41,7 +41,9 @@ def test_annotation_under_the_old_prefix_is_removed() -> None:
 
 def test_event() -> None:
     moment = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
-    body = event_body(service("web"), "metallb-speaker", "node1", "Normal", "nodeAssigned", "announcing", moment)
+    body = event_body(
+        event_target(service("web")), "metallb-speaker", "node1", "Normal", "nodeAssigned", "announcing", moment
+    )
     assert body["involvedObject"]["kind"] == "Service" and body["involvedObject"]["uid"] == "uid-web"
     assert body["metadata"]["namespace"] == "default" and body["metadata"]["name"].startswith("web.")
     assert body["source"] == {"component": "metallb-speaker", "host": "node1"}
@@ -61,7 +63,7 @@ class Unsteady:
             raise ApiError("no", self.codes.pop(0))
         self.created.append(body)
 
-    async def patch(self, path: str, body: Mapping[str, Any]) -> Any:
+    async def patch(self, path: str, body: Mapping[str, Any], seconds: float | None = None) -> Any:
         raise AssertionError("no status is written here")
 
 
@@ -91,8 +93,8 @@ def test_events_survive_an_outage_and_are_given_up_when_refused(
 def test_too_many_waiting_events_are_dropped_not_piled_up() -> None:
     async def main() -> None:
         recorder = EventRecorder(Unsteady(), "metallb-controller")
-        for _ in range(1005):
+        for _ in range(10_005):
             recorder.record(service("a"), "Normal", "IPAllocated", "x")
-        assert recorder._queue.qsize() == 1000
+        assert recorder._queue.qsize() == 10_000
 
     asyncio.run(main())

@@ -15,7 +15,6 @@ from prometheus_client import CollectorRegistry
 
 @pytest.fixture(autouse=True)
 def no_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("lantern.app.reconcile.SETTLE_SECONDS", 0.001)
     monkeypatch.setattr("lantern.app.reconcile._FIRST_RETRY_SECONDS", 0.001)
 
 
@@ -32,7 +31,7 @@ def run(outcomes: list[Exception | None], changes: int = 1) -> tuple[int, Collec
             if passes <= len(outcomes) and (outcome := outcomes[passes - 1]) is not None:
                 raise outcome
 
-        reconciler = Reconciler(one_pass, ClientMetrics(registry))
+        reconciler = Reconciler(one_pass, ClientMetrics(registry), share=0.5)
         task = asyncio.create_task(reconciler.run())
         for _ in range(changes):
             reconciler.notify()

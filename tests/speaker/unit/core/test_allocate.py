@@ -7,26 +7,13 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
+from fakes.plans import assigned, decide, kept, refused, released
 from fakes.records import applied, labelled, pool, service
-from lantern.core.allocate import Plan, plan
-from lantern.core.model import PoolSpec, Service, ServiceAllocation, Snapshot
+from lantern.core.allocate import plan
+from lantern.core.model import PoolSpec, ServiceAllocation, Snapshot
 from lantern.reasons import Reason
 
-
-def decide(services: list[Service], *pools: PoolSpec, **more: object) -> Plan:
-    return plan(Snapshot(pools=pools, services=tuple(services), **more))  # type: ignore[arg-type]
-
-
-def assigned(decided: Plan) -> dict[str, list[str]]:
-    return {item.service.key.name: [str(ip) for ip in item.addresses] for item in decided.assign}
-
-
-def refused(decided: Plan) -> dict[str, tuple[Reason, str]]:
-    return {item.service.key.name: (item.denied.reason, item.denied.sentence) for item in decided.refuse}
-
-
-def released(decided: Plan) -> dict[str, Reason]:
-    return {item.service.key.name: item.lost.reason for item in decided.release}
+FULL = "no available IPs: {} full. Add addresses or another pool."
 
 
 def test_vector_1_first_address_is_the_first_of_the_pool() -> None:
@@ -43,19 +30,13 @@ def test_vector_2_dual_stack_gets_ipv4_first_whatever_the_order(families: tuple[
     assert assigned(decide([one], pool("p", "1.2.3.0/24", "1000::/127"))) == {"a": ["1.2.3.0", "1000::"]}
 
 
-def test_vector_3_infeasible_wish_loses_the_old_address() -> None:
-    decided = decide([service("a", "1.2.3.1", pool="p", requested_ip="1.2.3.4")], pool("p", "1.2.3.0/30"))
-    assert released(decided) == {"a": Reason.OTHER_ADDRESS_REQUESTED}
-    assert refused(decided) == {"a": (Reason.NOT_IN_POOLS, '["1.2.3.4"] is not allowed in config')}
-    # What it had is free again for another one.
-    decided = decide(
-        [
-            service("a", "1.2.3.1", pool="p", requested_ip="1.2.3.4", created="1"),
-            service("b", created="2", requested_ip="1.2.3.1"),
-        ],
-        pool("p", "1.2.3.0/30"),
-    )
-    assert assigned(decided) == {"b": ["1.2.3.1"]}
+def test_vector_3_beaten_an_infeasible_wish_keeps_the_old_address_and_says_so() -> None:
+    asking = service("a", "1.2.3.1", pool="p", requested_ip="1.2.3.4", created="1")
+    decided = decide([asking, service("b", created="2", requested_ip="1.2.3.1")], pool("p", "1.2.3.0/30"))
+    assert kept(decided) == ["a"] and decided.is_empty
+    assert refused(decided)["a"] == (Reason.NOT_IN_POOLS, '["1.2.3.4"] is not allowed in config: no pool holds it')
+    # It stays its own.
+    assert refused(decided)["b"][0] is Reason.ADDRESS_IN_USE
 
 
 def test_vector_4_two_wishes_of_one_family_are_refused() -> None:
@@ -85,7 +66,7 @@ def test_vector_8_pinned_pools_by_priority_then_general_ones() -> None:
     services = [service(name, namespace="ns1", created=name) for name in "abcde"]
     decided = decide(services, *pools)
     assert assigned(decided) == {"a": ["1.0.0.2"], "b": ["1.0.0.1"], "c": ["1.0.0.3"], "d": ["1.0.0.4"]}
-    assert refused(decided) == {"e": (Reason.NO_FREE_ADDRESS, "no available IPs")}
+    assert refused(decided) == {"e": (Reason.NO_FREE_ADDRESS, FULL.format("pools p2, p1, p3 and 1 more are"))}
 
 
 def test_vector_9_renamed_pool_keeps_the_address_and_gets_its_new_name_written() -> None:
@@ -106,7 +87,7 @@ def test_vector_10_shrunk_pool_moves_the_service_to_another_pool() -> None:
 def test_vector_10_shrunk_pool_without_a_free_address_empties_the_status() -> None:
     decided = decide([service("a", "1.2.3.7", pool="p"), service("b", "1.2.3.0", pool="p")], pool("p", "1.2.3.0/32"))
     assert released(decided) == {"a": Reason.NOT_IN_POOLS}
-    assert refused(decided) == {"a": (Reason.NO_FREE_ADDRESS, "no available IPs")}
+    assert refused(decided) == {"a": (Reason.NO_FREE_ADDRESS, FULL.format("pool p is"))}
 
 
 def test_vector_11_pool_that_begins_to_avoid_buggy_addresses_reassigns() -> None:
@@ -118,7 +99,8 @@ def test_vector_12_pool_without_auto_assign_serves_only_on_request() -> None:
     services = [service("a"), service("b", asks={"address-pool": "p"})]
     decided = decide(services, pool("p", "1.2.3.0/24", auto_assign=False))
     assert assigned(decided) == {"b": ["1.2.3.0"]}
-    assert refused(decided) == {"a": (Reason.NO_FREE_ADDRESS, "no available IPs")}
+    assert refused(decided)["a"][0] is Reason.NO_OPEN_POOL
+    assert refused(decided)["a"][1].startswith("no available IPs: every pool is reserved")
 
 
 def test_services_are_served_by_age_then_namespace_then_name() -> None:
@@ -150,14 +132,14 @@ def test_ranges_are_used_in_the_order_written() -> None:
 def test_whoever_has_an_address_keeps_it_even_when_younger() -> None:
     services = [service("old", created="1"), service("young", "1.2.3.0", pool="p", created="2")]
     decided = decide(services, pool("p", "1.2.3.0/24"))
-    assert [item.service.key.name for item in decided.keep] == ["young"]
+    assert kept(decided) == ["young"]
     assert assigned(decided) == {"old": ["1.2.3.1"]}
 
 
 def test_of_two_with_the_same_address_the_older_keeps_it() -> None:
     services = [service("b", "1.2.3.5", pool="p", created="2"), service("a", "1.2.3.5", pool="p", created="1")]
     decided = decide(services, pool("p", "1.2.3.0/24"))
-    assert [item.service.key.name for item in decided.keep] == ["a"]
+    assert kept(decided) == ["a"]
     (item,) = decided.assign
     assert item.service.key.name == "b" and item.lost is not None and item.lost.reason is Reason.ADDRESS_IN_USE
 
@@ -165,7 +147,9 @@ def test_of_two_with_the_same_address_the_older_keeps_it() -> None:
 def test_wish_for_a_taken_address_names_its_holder() -> None:
     services = [service("a", "1.2.3.5", pool="p"), service("b", requested_ip="1.2.3.5")]
     decided = decide(services, pool("p", "1.2.3.0/24"))
-    assert refused(decided) == {"b": (Reason.ADDRESS_IN_USE, '["1.2.3.5"] is in use by "default/a"')}
+    reason, sentence = refused(decided)["b"]
+    assert reason is Reason.ADDRESS_IN_USE
+    assert sentence.startswith('can\'t change sharing key for "default/b", address also in use by default/a. ')
 
 
 def test_unknown_pool_is_named() -> None:
@@ -187,7 +171,7 @@ def test_annotation_and_field_together_are_refused_but_cost_nothing() -> None:
     assert refused(decided)["a"][0] is Reason.BAD_REQUEST
     holder = service("a", "1.2.3.5", requested_ip="1.2.3.5", asks={**asks, "ip-allocated-from-pool": "p"})
     decided = decide([holder], pool("p", "1.2.3.0/24"))
-    assert [item.service.key.name for item in decided.keep] == ["a"]
+    assert kept(decided) == ["a"]
     assert refused(decided)["a"][0] is Reason.BAD_REQUEST
     assert decided.is_empty
 
@@ -253,7 +237,7 @@ def test_service_that_changes_type_loses_only_what_it_got_here() -> None:
 def test_without_pools_everything_is_released_and_refused() -> None:
     decided = decide([service("a", "1.2.3.0", pool="p")])
     assert released(decided) == {"a": Reason.NOT_IN_POOLS}
-    assert refused(decided)["a"][0] is Reason.NO_FREE_ADDRESS
+    assert refused(decided)["a"][0] is Reason.NO_POOL
 
 
 def test_a_plan_leaves_nothing_to_do_once_applied() -> None:

@@ -166,13 +166,11 @@ def test_services_of_other_types_and_classes_are_not_looked_at() -> None:
     assert decision.claims == () and decision.withheld == ()
 
 
-def test_dual_stack_service_has_one_owner_and_its_ipv6_address_is_told_as_not_announced() -> None:
+def test_dual_stack_service_has_one_owner() -> None:
     state = snapshot(services=(service("web", "192.168.2.128", "fd00::1", families=(4, 6)),))
     decision = decide(state, view(OWNER))
-    assert [claim.address for claim in decision.claims] == [IP]
-    assert [(item.address, item.denied.reason) for item in decision.withheld] == [
-        (ip_address("fd00::1"), Reason.IPV6_NOT_ANNOUNCED)
-    ]
+    assert [claim.address for claim in decision.claims] == [IP, ip_address("fd00::1")]
+    assert decision.withheld == ()
 
 
 def test_services_that_share_an_address_share_its_interfaces() -> None:

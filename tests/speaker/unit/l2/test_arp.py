@@ -69,3 +69,9 @@ def test_gratuitous_is_a_request_and_a_reply_to_everybody() -> None:
         assert frame.dst == frame[ARP].hwdst == "ff:ff:ff:ff:ff:ff"
         assert frame[ARP].psrc == frame[ARP].pdst == "192.168.2.128"
         assert frame.src == frame[ARP].hwsrc == "02:00:00:00:00:01"
+
+
+def test_probe_asks_without_claiming() -> None:
+    seen = Ether(arp.probe(VIP, MAC))
+    assert (seen.dst, seen.src, seen[ARP].op) == ("ff:ff:ff:ff:ff:ff", "02:00:00:00:00:01", 1)
+    assert (seen[ARP].psrc, seen[ARP].pdst, seen[ARP].hwdst) == ("0.0.0.0", "192.168.2.128", "00:00:00:00:00:00")

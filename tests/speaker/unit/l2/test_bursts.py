@@ -4,10 +4,11 @@
 
 from __future__ import annotations
 
-from ipaddress import ip_address
+from collections import Counter
+from ipaddress import IPv4Address, ip_address
 
 import pytest
-from lantern.l2.bursts import Bursts, SendGratuitous
+from lantern.l2.bursts import BATCH, Bursts, SendGratuitous
 
 A = ip_address("192.168.2.128")
 B = ip_address("192.168.2.129")
@@ -74,3 +75,37 @@ def test_early_timer_sends_nothing() -> None:
     bursts.drain()
     bursts.handle_timer(now=1.0)
     assert bursts.drain() == []
+
+
+def test_refresh_follows_the_burst_and_is_marked() -> None:
+    bursts = Bursts(refresh_seconds=100.0)
+    bursts.start(A, now=0.0)
+    run(bursts, 5.0)
+    due = bursts.next_timer()
+    assert due is not None and 54.4 <= due <= 104.4
+    bursts.handle_timer(now=due)
+    assert bursts.drain() == [SendGratuitous(A, refresh=True)]
+    assert bursts.next_timer() == pytest.approx(due + 100.0)
+    bursts.stop(A)
+    assert bursts.next_timer() is None
+
+
+def test_refreshes_of_addresses_gained_together_are_spread() -> None:
+    bursts = Bursts(refresh_seconds=100.0)
+    for number in range(1000):
+        bursts.start(IPv4Address(number), now=0.0)
+    bursts.drain()
+    run(bursts, 10.0)
+    by_second = Counter(int(at) for at, _ in run(bursts, 1000.0))
+    assert max(by_second.values()) <= 25
+
+
+def test_hundred_addresses_in_ten_milliseconds() -> None:
+    bursts = Bursts()
+    for number in range(250):
+        bursts.start(IPv4Address(number), now=0.0)
+    assert len(bursts.drain()) == BATCH == 100
+    assert bursts.next_timer() == pytest.approx(0.01)
+    sent = run(bursts, 1.0)
+    assert Counter(at for at, _ in sent) == {0.01: 100, 0.02: 50}
+    assert len({address for _, address in sent}) == 150

@@ -9,7 +9,9 @@ breaks the stream for good, and it waits for ever on a connection that died sile
 
 from __future__ import annotations
 
+import asyncio
 import socket
+import struct
 from collections.abc import AsyncIterator, Mapping
 from typing import Any
 
@@ -25,26 +27,33 @@ from lantern.adapters.kube.wire import ListPage, Status, WatchLine
 MERGE_PATCH = "application/merge-patch+json"
 _JSON = "application/json"
 _PAGE_SIZE = 500
-_WATCH_SECONDS = 120
+_WATCH_SECONDS = 290
 _TIMEOUT = httpx2.Timeout(15.0, connect=5.0)
-# The server ends a watch by itself; a connection still silent well after that is dead.
-_WATCH_TIMEOUT = httpx2.Timeout(15.0, connect=5.0, read=_WATCH_SECONDS + 15.0)
+# The server sends a bookmark about every minute; a connection silent for longer is dead, whatever the kernel thinks.
+_WATCH_TIMEOUT = httpx2.Timeout(15.0, connect=5.0, read=90.0)
 # A peer that vanished without a word (power cut, pulled cable) is noticed within 25 s, on idle and on busy connections.
-_SOCKET_OPTIONS = [
+_SOCKET_OPTIONS: list[tuple[int, int, int] | tuple[int, int, bytes | bytearray]] = [
     (socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1),
     (socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, 10),
     (socket.IPPROTO_TCP, socket.TCP_KEEPINTVL, 5),
     (socket.IPPROTO_TCP, socket.TCP_KEEPCNT, 3),
     (socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, 25_000),
+    # Closing drops what was not delivered. A write that was given up must not reach the server later, when another
+    # controller may have decided otherwise.
+    (socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0)),
 ]
 
 
 class ApiError(Exception):
-    """The API server could not be reached (code 0), or refused (its HTTP status code)."""
+    """The API server could not be reached (code 0), or refused (its HTTP status code).
 
-    def __init__(self, message: str, code: int = 0) -> None:
+    `retry_after` is the pause in seconds that the server asks for, None when it asks for none.
+    """
+
+    def __init__(self, message: str, code: int = 0, retry_after: float | None = None) -> None:
         super().__init__(message)
         self.code = code
+        self.retry_after = retry_after
 
     @property
     def is_gone(self) -> bool:
@@ -90,10 +99,10 @@ class KubeApi:
             )
         )
 
-    async def list(self, path: str) -> tuple[str, list[msgspec.Raw]]:
-        """All objects of a collection, and the resource version they were read at."""
+    async def list(self, path: str, only: str = "") -> tuple[str, list[msgspec.Raw]]:
+        """All objects of a collection (or the one named `only`), and the resource version they were read at."""
         items: list[msgspec.Raw] = []
-        query = {"limit": str(_PAGE_SIZE)}
+        query = {"limit": str(_PAGE_SIZE), **_selection(only)}
         while True:
             try:
                 body = await self._request("GET", path, query)
@@ -108,18 +117,22 @@ class KubeApi:
                 return page.metadata.resourceVersion, items
             query["continue"] = page.metadata.continue_
 
-    async def watch(self, path: str, resource_version: str) -> AsyncIterator[WatchLine]:
-        """What happened to a collection after `resource_version`, until the server ends the stream (in 2 minutes)."""
+    async def watch(self, path: str, resource_version: str, only: str = "") -> AsyncIterator[WatchLine]:
+        """What happened to a collection (or the object named `only`) after `resource_version`.
+
+        Ends when the server ends the stream (in 5 minutes).
+        """
         query = {
             "watch": "true",
             "resourceVersion": resource_version,
             "allowWatchBookmarks": "true",
             "timeoutSeconds": str(_WATCH_SECONDS),
+            **_selection(only),
         }
         try:
             async with self._client.stream("GET", path, params=query, timeout=_WATCH_TIMEOUT) as response:
                 if response.is_error:
-                    raise _refusal(response.status_code, await response.aread())
+                    raise _refusal(response.status_code, await response.aread(), response.headers)
                 rest = b""
                 async for chunk in response.aiter_bytes():
                     *lines, rest = (rest + chunk).split(b"\n")
@@ -128,13 +141,21 @@ class KubeApi:
         except (httpx2.HTTPError, httpx2.StreamError, msgspec.DecodeError, ConfigError, OSError) as error:
             raise _failure(error) from error
 
-    async def patch(self, path: str, body: Mapping[str, Any]) -> msgspec.Raw:
-        """Merge-patch an object; returns it as it is afterwards."""
-        return msgspec.Raw(await self._request("PATCH", path, {}, body, MERGE_PATCH))
+    async def get(self, path: str) -> msgspec.Raw:
+        """One object. Raises ApiError with code 404 when there is none."""
+        return msgspec.Raw(await self._request("GET", path, {}))
 
-    async def create(self, path: str, body: Mapping[str, Any]) -> None:
-        """Create an object in the collection `path`."""
-        await self._request("POST", path, {}, body, _JSON)
+    async def patch(self, path: str, body: Mapping[str, Any], seconds: float | None = None) -> msgspec.Raw:
+        """Merge-patch an object; returns it as it is afterwards. Given up after `seconds`, if given."""
+        try:
+            async with asyncio.timeout(seconds):
+                return msgspec.Raw(await self._request("PATCH", path, {}, body, MERGE_PATCH))
+        except TimeoutError as error:
+            raise ApiError(f"the Kubernetes API did not answer within {seconds:.1f} s") from error
+
+    async def create(self, path: str, body: Mapping[str, Any]) -> msgspec.Raw:
+        """Create an object in the collection `path`; returns it."""
+        return msgspec.Raw(await self._request("POST", path, {}, body, _JSON))
 
     async def close(self) -> None:
         await self._client.aclose()
@@ -154,21 +175,29 @@ class KubeApi:
         except (httpx2.HTTPError, ConfigError, OSError) as error:
             raise _failure(error) from error
         if response.is_error:
-            raise _refusal(response.status_code, response.content)
+            raise _refusal(response.status_code, response.content, response.headers)
         return response.content
 
 
 def stream_error(line: WatchLine) -> ApiError:
     """The error that a watch line of type ERROR carries."""
-    return _refusal(0, bytes(line.object))
+    return _refusal(0, bytes(line.object), {})
 
 
-def _refusal(code: int, body: bytes) -> ApiError:
+def _selection(only: str) -> dict[str, str]:
+    return {"fieldSelector": f"metadata.name={only}"} if only else {}
+
+
+def _refusal(code: int, body: bytes, headers: Mapping[str, str]) -> ApiError:
+    wait = headers.get("Retry-After", "")
+    retry_after = float(wait) if wait.isdecimal() else None
     try:
         status = msgspec.json.decode(body, type=Status)
     except msgspec.DecodeError:
-        return ApiError(f"the Kubernetes API answered {code}: {body[:200].decode(errors='replace')}", code)
-    return ApiError(f"the Kubernetes API refused: {status.message or status.reason or code}", code or status.code)
+        message = f"the Kubernetes API answered {code}: {body[:200].decode(errors='replace')}"
+        return ApiError(message, code, retry_after)
+    message = f"the Kubernetes API refused: {status.message or status.reason or code}"
+    return ApiError(message, code or status.code, retry_after)
 
 
 def _failure(error: Exception) -> ApiError:

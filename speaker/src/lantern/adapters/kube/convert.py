@@ -13,6 +13,9 @@ from dataclasses import dataclass
 import msgspec
 
 from lantern.adapters.kube import wire
+from lantern.adapters.yaml_text import load
+from lantern.core.communities import Aliases
+from lantern.core.legacy import LEGACY_KEY, Legacy, read_legacy
 from lantern.core.model import (
     ANNOTATION_PREFIXES,
     HOST_PARTS_ANNOTATION,
@@ -111,6 +114,7 @@ def pool(raw: msgspec.Raw) -> PoolSpec:
     found = msgspec.json.decode(raw, type=wire.IPAddressPool)
     meta, spec = found.metadata, found.spec
     annotations = meta.annotations or {}
+    pins, faults = _pins(annotations.get(PINS_ANNOTATION, ""))
     return PoolSpec(
         pool=Pool(meta.name, tuple(spec.addresses or ()), spec.autoAssign is not False, spec.avoidBuggyIPs),
         created=meta.creationTimestamp or "",
@@ -118,28 +122,37 @@ def pool(raw: msgspec.Raw) -> PoolSpec:
         allocation=_allocation(spec.serviceAllocation),
         object=ObjectRef("IPAddressPool", meta.name, meta.namespace, meta.uid, meta.resourceVersion),
         host_parts=_listed(annotations.get(HOST_PARTS_ANNOTATION, "")),
-        pins=_pins(annotations.get(PINS_ANNOTATION, "")),
+        pins=pins,
+        faults=faults,
+        reported=_reported(found.status),
     )
+
+
+def _reported(found: wire.PoolStatus | None) -> tuple[int, int, int, int] | None:
+    if found is None:
+        return None
+    return found.assignedIPv4, found.assignedIPv6, found.availableIPv4, found.availableIPv6
 
 
 def _listed(text: str) -> tuple[str, ...]:
     return tuple(filter(None, (item.strip() for item in text.split(","))))
 
 
-def _pins(text: str) -> Mapping[ServiceKey, tuple[Address, ...]]:
-    """Raises ValueError for an entry that is not NAMESPACE/NAME=ADDRESS."""
+def _pins(text: str) -> tuple[Mapping[ServiceKey, tuple[Address, ...]], tuple[str, ...]]:
+    """The pins, and a sentence for each entry that is none."""
     pins: dict[ServiceKey, tuple[Address, ...]] = {}
+    faults: list[str] = []
     for item in _listed(text):
         owner, _, written = item.partition("=")
         namespace, _, name = owner.strip().partition("/")
-        address = parse_address(written, f"annotation {PINS_ANNOTATION}")
-        if isinstance(address, Problem):
-            raise ValueError(address.message)
-        if not namespace or not name:
-            raise ValueError(f'annotation {PINS_ANNOTATION}: "{item}" is not NAMESPACE/NAME=ADDRESS')
+        address = parse_address(written)
+        if isinstance(address, Problem) or not namespace or not name or "/" in name:
+            example = "NAMESPACE/NAME=ADDRESS, such as default/web=192.168.2.140"
+            faults.append(f'annotation {PINS_ANNOTATION}: "{item}" is not {example}.')
+            continue
         key = ServiceKey(namespace, name)
         pins[key] = (*pins.get(key, ()), address)
-    return pins
+    return pins, tuple(faults)
 
 
 def _allocation(found: wire.ServiceAllocation | None) -> ServiceAllocation | None:
@@ -173,7 +186,47 @@ def _selectors(found: list[wire.LabelSelector] | None) -> tuple[Selector, ...]:
 def _selector(found: wire.LabelSelector) -> Selector:
     equal = [Requirement(key, Operator.IN, (value,)) for key, value in (found.matchLabels or {}).items()]
     expressions = [
-        Requirement(item.key, Operator(item.operator), tuple(item.values or ()))
+        Requirement(item.key, _operator(item.operator), tuple(item.values or ()))
         for item in found.matchExpressions or ()
     ]
-    return Selector((*equal, *expressions))
+    # Saying the same by both ways is allowed; saying it twice by one is a mistake that is told later.
+    return Selector((*(item for item in equal if item not in expressions), *expressions))
+
+
+def _operator(text: str) -> Operator:
+    try:
+        return Operator(text)
+    except ValueError:
+        known = ", ".join(item.value for item in Operator)
+        raise ValueError(f'the operator "{text}" of a label selector is not one of {known}') from None
+
+
+def community(raw: msgspec.Raw) -> Aliases:
+    found = msgspec.json.decode(raw, type=wire.Community)
+    meta = found.metadata
+    return Aliases(
+        where=f'Community "{meta.name}"',
+        entries=tuple((item.name, item.value) for item in found.spec.communities or ()),
+        object=ObjectRef("Community", meta.name, meta.namespace, meta.uid, meta.resourceVersion),
+    )
+
+
+def legacy(raw: msgspec.Raw) -> Legacy:
+    """The old configuration from its ConfigMap."""
+    found = msgspec.json.decode(raw, type=wire.ConfigMap)
+    meta, data = found.metadata, found.data or {}
+    where = f"ConfigMap {meta.namespace}/{meta.name}"
+    ref = ObjectRef("ConfigMap", meta.name, meta.namespace, meta.uid, meta.resourceVersion)
+    created = meta.creationTimestamp or ""
+    if LEGACY_KEY not in data:
+        message = f'{where} has no key "{LEGACY_KEY}" under data. Put the address-pools there, or delete the ConfigMap.'
+        return Legacy(where=where, object=ref, created=created, problems=(Problem("missing", where, message),))
+    try:
+        documents = load(data[LEGACY_KEY])
+    except ValueError as error:
+        problem = Problem("malformed", where, f"{where}: {LEGACY_KEY} is not YAML: {error}. Correct it.")
+        return Legacy(where=where, object=ref, created=created, problems=(problem,))
+    if len(documents) > 1:
+        message = f'{where}: {LEGACY_KEY} holds {len(documents)} YAML documents. Remove the lines "---".'
+        return Legacy(where=where, object=ref, created=created, problems=(Problem("malformed", where, message),))
+    return read_legacy(documents[0] if documents else None, where, ref, created)

@@ -48,15 +48,21 @@ class Held(Generic[T]):
 
 
 class Store(Generic[T]):
-    """The latest state of one kind: `plural` is its name in the API, `convert` reads an object (ValueError: cannot)."""
+    """The latest state of one kind: `plural` is its name in the API, `convert` reads an object (ValueError: cannot).
 
-    def __init__(self, plural: str, path: str, convert: Callable[[msgspec.Raw], T]) -> None:
+    `only` narrows it down to the one object of that name.
+    """
+
+    def __init__(self, plural: str, path: str, convert: Callable[[msgspec.Raw], T], only: str = "") -> None:
         self.plural = plural
         self.path = path
+        self.only = only
         self.is_synced = False
         self._convert = convert
         self._held: dict[ObjectId, Held[T]] = {}
         self._written: dict[ObjectId, int] = {}
+        self.listed_version = 0
+        """Whatever happened up to this version is in the list that was taken last."""
 
     def values(self) -> Iterator[T]:
         """Every object that can be read."""
@@ -70,14 +76,19 @@ class Store(Generic[T]):
         """Every object that cannot."""
         return [held.value for held in self._held.values() if isinstance(held.value, Problem)]
 
-    def replace(self, raws: Iterable[msgspec.Raw]) -> bool:
-        """Take a complete list; whether anything changed."""
+    def replace(self, raws: Iterable[msgspec.Raw], resource_version: str = "") -> bool:
+        """Take a complete list, read at `resource_version`; whether anything changed."""
         before = {key: held.value for key, held in self._held.items()}
+        version = _number(resource_version)
+        if version < self.listed_version:
+            # The cluster was restored from a backup: versions known from before it mean nothing any more.
+            self._written.clear()
+        self.listed_version = version
         seen: set[ObjectId] = set()
         for raw in raws:
-            key = _identity(raw)[0]
+            key, meta = _identity(raw)
             seen.add(key)
-            self.upsert(raw)
+            self._take(key, meta, raw)
         for key in self._held.keys() - seen:
             self._forget(key)
         first, self.is_synced = not self.is_synced, True
@@ -86,6 +97,18 @@ class Store(Generic[T]):
     def upsert(self, raw: msgspec.Raw) -> bool:
         """Take one object that was added or modified; whether that changes what is known of it."""
         key, meta = _identity(raw)
+        # A watch may lag behind a list that was taken meanwhile; it must not bring back what is gone.
+        return not self._is_history(meta) and self._take(key, meta, raw)
+
+    def remove(self, raw: msgspec.Raw) -> bool:
+        """Take one object that was deleted; whether it was known."""
+        key, meta = _identity(raw)
+        return not self._is_history(meta) and self._forget(key)
+
+    def _is_history(self, meta: Meta) -> bool:
+        return 0 < _number(meta.resourceVersion) <= self.listed_version
+
+    def _take(self, key: ObjectId, meta: Meta, raw: msgspec.Raw) -> bool:
         version = _number(meta.resourceVersion)
         # What this process wrote is known from the answer. A watch line or list that is older must not undo that, or
         # the next decision would be made on a state in which the address just given away is free again.
@@ -97,15 +120,11 @@ class Store(Generic[T]):
         self._held[key] = held
         return known is None or known.value != held.value
 
-    def remove(self, raw: msgspec.Raw) -> bool:
-        """Take one object that was deleted; whether it was known."""
-        return self._forget(_identity(raw)[0])
-
     def wrote(self, raw: msgspec.Raw) -> None:
         """Take the answer to this process's own write."""
         key, meta = _identity(raw)
         if key in self._held:
-            self.upsert(raw)
+            self._take(key, meta, raw)
             self._written[key] = _number(meta.resourceVersion)
 
     def _forget(self, key: ObjectId) -> bool:
@@ -164,7 +183,7 @@ class Follower:
             self.resource_version = None
         if error.is_gone:
             return 0.0
-        return self._pause()
+        return max(self._pause(), error.retry_after or 0.0)
 
     def _pause(self) -> float:
         pause = min(_FIRST_PAUSE_SECONDS * 2.0**self._failures, _LONGEST_PAUSE_SECONDS)
@@ -176,9 +195,16 @@ class Follower:
 class Source(Protocol):
     """The part of the API that following needs."""
 
-    async def list(self, path: str) -> tuple[str, list[msgspec.Raw]]: ...
+    async def list(self, path: str, only: str = "") -> tuple[str, list[msgspec.Raw]]: ...
 
-    def watch(self, path: str, resource_version: str) -> AsyncIterator[WatchLine]: ...
+    def watch(self, path: str, resource_version: str, only: str = "") -> AsyncIterator[WatchLine]: ...
+
+
+async def relist(api: Source, store: Store[T]) -> bool:
+    """Read the whole collection anew, beside a running watch; whether anything changed. Raises ApiError."""
+    version, raws = await api.list(store.path, store.only)
+    # The watch may have listed anew meanwhile, and goes on from there.
+    return _number(version) >= store.listed_version and store.replace(raws, version)
 
 
 async def follow(api: Source, store: Store[T], on_change: Callable[[], None]) -> None:
@@ -190,13 +216,13 @@ async def follow(api: Source, store: Store[T], on_change: Callable[[], None]) ->
         started = loop.time()
         try:
             if follower.resource_version is None:
-                version, raws = await api.list(store.path)
+                version, raws = await api.list(store.path, store.only)
                 follower.listed(version)
-                if store.replace(raws):
+                if store.replace(raws, version):
                     on_change()
                 interrupted = _resumed(store, interrupted)
                 continue
-            async for line in api.watch(store.path, follower.resource_version):
+            async for line in api.watch(store.path, follower.resource_version, store.only):
                 if take(store, follower, line):
                     on_change()
                 interrupted = _resumed(store, interrupted)

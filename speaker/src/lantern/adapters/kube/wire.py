@@ -153,8 +153,16 @@ class PoolSpec(msgspec.Struct):
     serviceAllocation: ServiceAllocation | None = None
 
 
+class PoolStatus(msgspec.Struct):
+    assignedIPv4: int = 0
+    assignedIPv6: int = 0
+    availableIPv4: int = 0
+    availableIPv6: int = 0
+
+
 class IPAddressPool(Envelope):
     spec: PoolSpec
+    status: PoolStatus | None = None
 
 
 class L2AdvertisementSpec(msgspec.Struct):
@@ -167,3 +175,59 @@ class L2AdvertisementSpec(msgspec.Struct):
 
 class L2Advertisement(Envelope):
     spec: L2AdvertisementSpec = msgspec.field(default_factory=L2AdvertisementSpec)
+
+
+class CommunityAlias(msgspec.Struct):
+    name: str = ""
+    value: str = ""
+
+
+class CommunitySpec(msgspec.Struct):
+    communities: list[CommunityAlias] | None = None
+
+
+class Community(Envelope):
+    spec: CommunitySpec = msgspec.field(default_factory=CommunitySpec)
+
+
+class Condition(msgspec.Struct):
+    type: str
+    status: str
+    reason: str = ""
+    message: str = ""
+    lastTransitionTime: str = ""
+
+
+class StateStatus(msgspec.Struct):
+    result: str = ""
+    errorSummary: str = ""
+    conditions: list[Condition] | None = None
+
+
+class OwnerReference(msgspec.Struct):
+    kind: str = ""
+    name: str = ""
+    uid: str = ""
+
+
+class OwnedMeta(Meta):
+    ownerReferences: list[OwnerReference] | None = None
+
+
+class ConfigurationState(msgspec.Struct):
+    metadata: OwnedMeta
+    status: StateStatus | None = None
+
+
+class LeaseSpec(msgspec.Struct):
+    holderIdentity: str | None = None
+    leaseDurationSeconds: int | None = None
+    leaseTransitions: int | None = None
+
+
+class Lease(Envelope):
+    spec: LeaseSpec = msgspec.field(default_factory=LeaseSpec)
+
+
+class ConfigMap(Envelope):
+    data: dict[str, str] | None = None

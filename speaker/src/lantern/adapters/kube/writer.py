@@ -9,29 +9,49 @@ import logging
 import secrets
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import msgspec
 
 from lantern.adapters.kube.api import ApiError
 from lantern.adapters.logs import fields
-from lantern.core.model import Service
+from lantern.core.model import ObjectRef, Service
 from lantern.pools import Address
 
 log = logging.getLogger("lantern.kube")
 
 POOL_ANNOTATION = "metallb.io/ip-allocated-from-pool"
 _OLD_POOL_ANNOTATION = "metallb.universe.tf/ip-allocated-from-pool"
-_QUEUE_LENGTH = 1000
+_API_VERSIONS = {"Service": "v1", "ConfigMap": "v1", "Node": "v1"}
+_QUEUE_LENGTH = 10_000
 _ATTEMPTS = 4
+_QUIET_SECONDS = 0.25
+_LONGEST_WAIT_SECONDS = 20.0
 
 
 class Sink(Protocol):
     """The part of the API that writing needs."""
 
-    async def patch(self, path: str, body: Mapping[str, Any]) -> msgspec.Raw: ...
+    async def patch(self, path: str, body: Mapping[str, Any], seconds: float | None = None) -> msgspec.Raw: ...
 
-    async def create(self, path: str, body: Mapping[str, Any]) -> None: ...
+    async def create(self, path: str, body: Mapping[str, Any]) -> msgspec.Raw: ...
+
+
+class Background:
+    """Lets addresses go first: what only informs is written when none was written for a moment, or after long."""
+
+    def __init__(self) -> None:
+        self._urgent_at = float("-inf")
+
+    def urgent(self) -> None:
+        """Something that people wait for is being written."""
+        self._urgent_at = asyncio.get_running_loop().time()
+
+    async def turn(self, since: float) -> None:
+        """Wait for the turn of something that has been waiting since the loop's time `since`."""
+        clock = asyncio.get_running_loop().time
+        while (now := clock()) < since + _LONGEST_WAIT_SECONDS and now < self._urgent_at + _QUIET_SECONDS:
+            await asyncio.sleep(self._urgent_at + _QUIET_SECONDS - now)
 
 
 def status_patch(service: Service, addresses: tuple[Address, ...], pool: str | None) -> dict[str, Any]:
@@ -48,31 +68,40 @@ def status_patch(service: Service, addresses: tuple[Address, ...], pool: str | N
     }
 
 
-async def write_status(api: Sink, service: Service, addresses: tuple[Address, ...], pool: str | None) -> msgspec.Raw:
-    """Write a Service's addresses; returns the Service afterwards. Raises ApiError, is_outdated when it has changed."""
+async def write_status(
+    api: Sink, service: Service, addresses: tuple[Address, ...], pool: str | None, seconds: float
+) -> msgspec.Raw:
+    """Write a Service's addresses; returns the Service afterwards.
+
+    Raises ApiError: is_outdated when the Service has changed; also when it took longer than `seconds`.
+    """
     path = f"/api/v1/namespaces/{service.key.namespace}/services/{service.key.name}/status"
-    return await api.patch(path, status_patch(service, addresses, pool))
+    return await api.patch(path, status_patch(service, addresses, pool), seconds)
+
+
+def event_target(target: Service | ObjectRef) -> ObjectRef:
+    """What an Event is about."""
+    if isinstance(target, ObjectRef):
+        return target
+    return ObjectRef("Service", target.key.name, target.key.namespace, target.uid, target.resource_version)
 
 
 def event_body(
-    service: Service, component: str, host: str, kind: str, reason: str, message: str, now: datetime
+    target: ObjectRef, component: str, host: str, kind: str, reason: str, message: str, now: datetime
 ) -> dict[str, Any]:
-    """An Event on the Service, as `kubectl describe` shows it. `kind` is Normal or Warning."""
+    """An Event on the object, as `kubectl describe` shows it. `kind` is Normal or Warning."""
     moment = now.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
     return {
         "apiVersion": "v1",
         "kind": "Event",
-        "metadata": {
-            "name": f"{service.key.name[:230]}.{secrets.token_hex(8)}",
-            "namespace": service.key.namespace,
-        },
+        "metadata": {"name": f"{target.name[:230]}.{secrets.token_hex(8)}", "namespace": target.namespace},
         "involvedObject": {
-            "apiVersion": "v1",
-            "kind": "Service",
-            "namespace": service.key.namespace,
-            "name": service.key.name,
-            "uid": service.uid,
-            "resourceVersion": service.resource_version,
+            "apiVersion": _API_VERSIONS.get(target.kind, "metallb.io/v1beta1"),
+            "kind": target.kind,
+            "namespace": target.namespace,
+            "name": target.name,
+            "uid": target.uid,
+            "resourceVersion": target.resource_version,
         },
         "type": kind,
         "reason": reason,
@@ -86,37 +115,62 @@ def event_body(
     }
 
 
+class _Event(NamedTuple):
+    """An Event that waits: small, as a burst of Services makes thousands."""
+
+    queued_at: float
+    moment: datetime
+    about: ObjectRef
+    kind: str
+    reason: str
+    message: str
+
+
 class EventRecorder:
     """Writes Events in the background: they inform, so they hold nothing up, and are dropped rather than piled up."""
 
-    def __init__(self, api: Sink, component: str, host: str = "") -> None:
+    def __init__(self, api: Sink, component: str, host: str = "", background: Background | None = None) -> None:
         self._api = api
         self._component = component
         self._host = host
-        self._queue: asyncio.Queue[tuple[str, dict[str, Any]]] = asyncio.Queue(_QUEUE_LENGTH)
+        self._background = background or Background()
+        self._queue: asyncio.Queue[_Event] = asyncio.Queue(_QUEUE_LENGTH)
 
-    def record(self, service: Service, kind: str, reason: str, message: str) -> None:
+    def record(self, target: Service | ObjectRef, kind: str, reason: str, message: str) -> None:
         """Queue one Event; `kind` is Normal or Warning."""
-        body = event_body(service, self._component, self._host, kind, reason, message, datetime.now(UTC))
+        event = _Event(
+            asyncio.get_running_loop().time(), datetime.now(UTC), event_target(target), kind, reason, message
+        )
         try:
-            self._queue.put_nowait((f"/api/v1/namespaces/{service.key.namespace}/events", body))
+            self._queue.put_nowait(event)
         except asyncio.QueueFull:
-            log.warning("event dropped, too many wait", extra=fields(service=str(service.key), reason=reason))
+            log.warning("event dropped, too many wait", extra=fields(object=event.about.name, reason=reason))
+
+    async def write_now(self, target: Service | ObjectRef, kind: str, reason: str, message: str) -> None:
+        """Write one Event before going on: for what people should know before it happens."""
+        await self._write(_Event(0.0, datetime.now(UTC), event_target(target), kind, reason, message), attempts=1)
 
     async def run(self) -> None:
         """Write what is queued, for ever."""
         while True:
-            path, body = await self._queue.get()
-            await self._write(path, body)
+            event = await self._queue.get()
+            await self._background.turn(event.queued_at)
+            await self._write(event, _ATTEMPTS)
 
-    async def _write(self, path: str, body: dict[str, Any]) -> None:
-        for attempt in range(_ATTEMPTS):
+    async def _write(self, event: _Event, attempts: int) -> None:
+        path = f"/api/v1/namespaces/{event.about.namespace}/events"
+        body = event_body(
+            event.about, self._component, self._host, event.kind, event.reason, event.message, event.moment
+        )
+        for attempt in range(attempts):
             try:
                 await self._api.create(path, body)
                 return
             except ApiError as error:
-                # A refusal stays one (no permission, namespace going away); an unreachable server may come back.
-                if error.code or attempt == _ATTEMPTS - 1:
-                    log.warning("event not written", extra=fields(reason=body["reason"], error=str(error)))
+                # A refusal stays one (no permission, namespace going away), unless the server is only overloaded; an
+                # unreachable server may come back.
+                stays = error.code not in (0, 429, 503)
+                if stays or attempt == attempts - 1:
+                    log.warning("event not written", extra=fields(reason=event.reason, error=str(error)))
                     return
-                await asyncio.sleep(2.0**attempt)
+                await asyncio.sleep(error.retry_after or 2.0**attempt)

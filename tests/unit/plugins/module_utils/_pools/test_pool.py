@@ -10,6 +10,7 @@ import pytest
 from ansible_collections.homelab.lantern.plugins.module_utils._pools import (
     Pool,
     Problem,
+    capacity,
     pool_ranges,
     problems,
     trimmed,
@@ -137,3 +138,37 @@ def test_buggy_addresses(address: str, usable: bool) -> None:
 
 def test_pools_made_of_lists_and_tuples_are_equal() -> None:
     assert Pool("p", ["10.0.0.0/8"]) == Pool("p", ("10.0.0.0/8",))
+
+
+@pytest.mark.parametrize(
+    ("addresses", "avoids", "ipv4", "ipv6"),
+    [
+        (["1.2.3.0/24"], False, 256, 0),
+        (["1.2.3.0/24"], True, 254, 0),
+        (["1.2.3.0/25"], True, 127, 0),
+        (["1.2.3.128/25"], True, 127, 0),
+        (["1.2.3.64/26"], True, 64, 0),
+        (["1.2.3.4/32"], True, 1, 0),
+        (["1.2.3.255/32", "1.2.4.0/32"], True, 0, 0),
+        (["1.2.3.254-1.2.4.1"], True, 2, 0),
+        (["1.2.0.0/16"], True, 65536 - 512, 0),
+        (["0.0.0.0/0"], True, 2**32 - 2**25, 0),
+        (["1.2.3.77/24"], False, 256, 0),
+        (["fd00::/64", "1.2.3.0/30"], False, 4, 2**64),
+        (["fd00::ff00/120"], True, 0, 256),
+        (["::/0"], False, 0, 2**128),
+        (["fd00::1/128"], False, 0, 1),
+    ],
+)
+def test_capacity(addresses: list[str], avoids: bool, ipv4: int, ipv6: int) -> None:
+    pool = Pool("p", addresses, avoid_buggy_ips=avoids)
+    assert (capacity(pool, 4), capacity(pool, 6)) == (ipv4, ipv6)
+
+
+def test_capacity_is_the_number_of_usable_addresses() -> None:
+    for first in range(0, 600, 37):
+        for size in (1, 2, 3, 255, 256, 257, 600):
+            text = f"{ip_address(first)}-{ip_address(first + size - 1)}"
+            pool = Pool("p", [text], avoid_buggy_ips=True)
+            counted = sum(pool.usable(ip_address(value)) for value in range(first, first + size))
+            assert capacity(pool, 4) == counted

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from ipaddress import ip_address
 
-from ansible_collections.homelab.lantern.plugins.module_utils._pools import AddressRange, RangeSet, parse_range, point
+from ansible_collections.homelab.lantern.plugins.module_utils._pools import AddressRange, RangeSet, parse_range
 
 
 def made(*texts: str) -> RangeSet:
@@ -51,9 +51,5 @@ def test_contains() -> None:
     assert ip_address("::a00:1") not in found
 
 
-def test_first_free_of_a_huge_set() -> None:
-    found = made("10.0.0.0/31", "fd00::/64")
-    assert found.size == 2 + 2**64
-    used = [point(ip_address(text)) for text in ("10.0.0.0", "10.0.0.1", "fd00::", "fd00::2")]
-    assert found.first_free(used) == ip_address("fd00::1")
-    assert made("10.0.0.0/31").first_free(used) is None
+def test_a_huge_set_has_its_size() -> None:
+    assert made("10.0.0.0/31", "fd00::/64").size == 2 + 2**64

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 from lantern.cli import main
-from lantern.settings import ControllerSettings, SettingsError, SpeakerSettings, load
+from lantern.arguments import SettingsError, load
+from lantern.settings import ControllerSettings, ConvertSettings, ExplainSettings, SpeakerSettings
 
 ENVIRON = {"METALLB_NAMESPACE": "metallb-system", "METALLB_NODE_NAME": "node1"}
 NOWHERE = Path("/nonexistent/namespace")
@@ -55,3 +56,42 @@ def test_version(capsys: pytest.CaptureFixture[str]) -> None:
         main(["--version"], {})
     assert caught.value.code == 0
     assert capsys.readouterr().out == "lantern 0.1.0\n"
+
+
+def test_convert_needs_neither_cluster_nor_environment() -> None:
+    assert load(["convert"], {}, NOWHERE) == ConvertSettings(file="-", namespace="")
+    argv = ["convert", "old.yaml", "--namespace=lb"]
+    assert load(argv, {}, NOWHERE) == ConvertSettings(file="old.yaml", namespace="lb")
+
+
+@pytest.mark.parametrize("command", ["controller", "speaker"])
+def test_name_of_the_old_config_map(command: str) -> None:
+    for argv, expected in (([command], "config"), ([command, "--config=metallb-config"], "metallb-config")):
+        found = load(argv, ENVIRON, NOWHERE)
+        assert not isinstance(found, ConvertSettings) and found.config_map == expected
+
+
+@pytest.mark.parametrize(
+    ("argument", "told"),
+    [
+        ("--lease-duration=soon", '--lease-duration "soon" is not a number of seconds'),
+        ("--lease-renew=0", '--lease-renew "0" is not a number of seconds'),
+        ("--lease-duration=2", "--lease-duration 2 is too short for --lease-renew 1"),
+        ("--lan=192.168.2", "192.168.2"),
+        ("--router=home", "home"),
+        ("--memory-size=-1", '--memory-size "-1" is not a number of Services'),
+    ],
+)
+def test_wrong_values_of_the_controller_are_named(argument: str, told: str) -> None:
+    with pytest.raises(SettingsError) as error:
+        load(["controller", argument], ENVIRON, NOWHERE)
+    (problem,) = error.value.problems
+    assert told in problem
+
+
+def test_explain_finds_the_configuration_in_its_usual_place() -> None:
+    settings = load(["explain", "service", "media/tv"], {}, NOWHERE)
+    assert settings == ExplainSettings(service=("media", "tv"), namespace="metallb-system")
+    assert load(["explain", "service", "tv"], {}, NOWHERE) == ExplainSettings(
+        service=("default", "tv"), namespace="metallb-system"
+    )

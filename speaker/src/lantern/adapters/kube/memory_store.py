@@ -1,0 +1,100 @@
+# Copyright (c) 2026, Lantern contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Keeps in a ConfigMap which address each Service had last: read when a controller begins to lead, written in batches.
+
+Losing the last batch costs nothing that anybody relies on: living Services carry their address in their own status.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Mapping
+from typing import Any, Protocol
+
+import msgspec
+
+from lantern.adapters.kube.api import ApiError
+from lantern.adapters.kube.wire import ConfigMap
+from lantern.adapters.kube.writer import Background, Sink
+from lantern.adapters.logs import fields
+from lantern.core.memory import decode, encode
+from lantern.core.model import ServiceKey
+from lantern.pools import Address, Problem
+
+log = logging.getLogger("lantern.memory")
+
+NAME = "lantern-memory"
+_KEY = "addresses"
+_PAUSE_SECONDS = 10.0
+
+Memory = Mapping[ServiceKey, tuple[Address, ...]]
+
+
+class MemoryApi(Sink, Protocol):
+    """The part of the API that the memory needs."""
+
+    async def get(self, path: str) -> msgspec.Raw: ...
+
+
+class MemoryStore:
+    """The memory, in this process and in the cluster. `may_write` is asked before each write."""
+
+    def __init__(self, api: MemoryApi, namespace: str, background: Background, may_write: Callable[[], bool]) -> None:
+        self._api = api
+        self._collection = f"/api/v1/namespaces/{namespace}/configmaps"
+        self._background = background
+        self._may_write = may_write
+        self._written = ""
+        self._exists = False
+        self._changed = asyncio.Event()
+        self.current: Memory = {}
+
+    async def load(self) -> None:
+        """Read it from the cluster. Raises ApiError when that cannot be asked; what is damaged is left out."""
+        self.current, self._written, self._exists = {}, "", False
+        try:
+            raw = await self._api.get(f"{self._collection}/{NAME}")
+        except ApiError as error:
+            if error.code != 404:
+                raise
+            return
+        self._exists = True
+        self._written = (msgspec.json.decode(raw, type=ConfigMap).data or {}).get(_KEY, "")
+        found = decode(self._written)
+        if isinstance(found, Problem):
+            log.warning("remembered addresses are left out", extra=fields(problem=found.message))
+            return
+        self.current = found
+
+    def want(self, memory: Memory) -> None:
+        """Remember exactly this."""
+        if memory != self.current:
+            self.current = memory
+            self._changed.set()
+
+    async def run(self) -> None:
+        """Write batches for ever."""
+        while True:
+            await self._changed.wait()
+            await asyncio.sleep(_PAUSE_SECONDS)
+            await self._background.turn(asyncio.get_running_loop().time())
+            await self.flush()
+
+    async def flush(self) -> None:
+        """Write now what was not written yet."""
+        self._changed.clear()
+        text = encode(self.current)
+        if text == self._written or not self._may_write():
+            return
+        body: dict[str, Any] = {"data": {_KEY: text}}
+        try:
+            if self._exists:
+                await self._api.patch(f"{self._collection}/{NAME}", body)
+            else:
+                await self._api.create(self._collection, {"metadata": {"name": NAME}, **body})
+            self._exists, self._written = True, text
+        except ApiError as error:
+            self._exists = not self._exists if error.is_outdated else self._exists
+            self._changed.set()
+            log.warning("addresses not remembered, will retry", extra=fields(error=str(error)))

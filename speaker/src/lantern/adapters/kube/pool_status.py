@@ -1,0 +1,89 @@
+# Copyright (c) 2026, Lantern contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Writes the counters in IPAddressPool.status: on change only, at most once a second, after addresses.
+
+A write changes nothing that decisions are made on, so it leads to no further pass here or in a speaker.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from lantern.adapters.kube.api import ApiError
+from lantern.adapters.kube.writer import Background, Sink
+from lantern.adapters.logs import fields
+
+log = logging.getLogger("lantern.pools")
+
+_PAUSE_SECONDS = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Counters:
+    """IPAddressPool.status."""
+
+    assigned_ipv4: int = 0
+    assigned_ipv6: int = 0
+    available_ipv4: int = 0
+    available_ipv6: int = 0
+
+    def body(self) -> dict[str, int]:
+        """Named as on the wire."""
+        return {
+            "assignedIPv4": self.assigned_ipv4,
+            "assignedIPv6": self.assigned_ipv6,
+            "availableIPv4": self.available_ipv4,
+            "availableIPv6": self.available_ipv6,
+        }
+
+
+class PoolStatusWriter:
+    """Keeps the counters of pools equal to what was wanted last. `may_write` is asked before each write."""
+
+    def __init__(self, api: Sink, path: str, background: Background, may_write: Callable[[], bool]) -> None:
+        self._api = api
+        self._path = path
+        self._background = background
+        self._may_write = may_write
+        self._wanted: dict[str, Counters] = {}
+        self._written: dict[str, Counters | None] = {}
+        self._reported: dict[str, Counters | None] = {}
+        self._changed = asyncio.Event()
+
+    def want(self, counters: Mapping[str, Counters], reported: Mapping[str, Counters | None]) -> None:
+        """The counters of all pools by name, and what their objects say now."""
+        self._wanted = dict(counters)
+        for name, said in reported.items():
+            # News about what an object says; what did not move may only lag behind this process's own write.
+            if name not in self._reported or self._reported[name] != said:
+                self._written[name] = said
+        self._reported = dict(reported)
+        if self._differing():
+            self._changed.set()
+
+    async def run(self) -> None:
+        """Write for ever."""
+        while True:
+            await self._changed.wait()
+            await self._background.turn(asyncio.get_running_loop().time())
+            self._changed.clear()
+            for name in self._differing():
+                if self._may_write():
+                    await self._write(name, self._wanted[name])
+            await asyncio.sleep(_PAUSE_SECONDS)
+
+    def _differing(self) -> list[str]:
+        return sorted(name for name, counters in self._wanted.items() if self._written.get(name) != counters)
+
+    async def _write(self, name: str, counters: Counters) -> None:
+        try:
+            await self._api.patch(f"{self._path}/{name}/status", {"status": counters.body()})
+            self._written[name] = counters
+        except ApiError as error:
+            log.warning("pool status not written", extra=fields(pool=name, error=str(error)))
+            # A pool that is gone has no status; anything else is tried again.
+            if not error.is_outdated:
+                self._changed.set()

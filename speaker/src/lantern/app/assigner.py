@@ -1,0 +1,175 @@
+# Copyright (c) 2026, Lantern contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Carries out a plan: writes addresses into Services while this process leads, and tells people on change."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Coroutine, Mapping, Sequence
+from typing import Any
+
+import msgspec
+
+from lantern.adapters.kube.api import ApiError
+from lantern.adapters.kube.reflector import Store
+from lantern.adapters.kube.writer import Background, EventRecorder, Sink, write_status
+from lantern.adapters.logs import fields
+from lantern.core.decisions import TAKEN_AWAY, Assign, AssignKind, Note, Plan, Refuse, Release
+from lantern.core.diff import difference
+from lantern.core.model import Service, ServiceKey
+from lantern.core.requests import Denied, quoted
+from lantern.metrics import ControllerMetrics
+from lantern.reasons import Reason
+
+log = logging.getLogger("lantern.controller")
+
+_PARALLEL_WRITES = 8
+
+
+def detail(service: Service, **values: object) -> dict[str, Any]:
+    """Log fields about a Service."""
+    return fields(service=str(service.key), **values)
+
+
+class Assigner:
+    """Writes plans. `seconds_left` tells for how long this process may still write; 0: not at all."""
+
+    def __init__(
+        self,
+        api: Sink,
+        services: Store[Service],
+        events: EventRecorder,
+        background: Background,
+        metrics: ControllerMetrics,
+        seconds_left: Callable[[], float],
+    ) -> None:
+        self._api = api
+        self._services = services
+        self._events = events
+        self._background = background
+        self._metrics = metrics
+        self._seconds_left = seconds_left
+        self._refused: Mapping[ServiceKey, tuple[Denied, ...]] = {}
+        self._noted: Mapping[tuple[ServiceKey, str], Denied] = {}
+        self._waiting_since: dict[ServiceKey, float] = {}
+        self._under_way: set[asyncio.Task[msgspec.Raw]] = set()
+
+    async def apply(self, plan: Plan) -> None:
+        """Write all of a plan. One Service that cannot be written holds up no other; the first error is raised last."""
+        self._note_waiting(plan)
+        # Releases come first: an address is free in the cluster before it is written into another Service.
+        batches: tuple[Sequence[Assign | Release], ...] = (plan.release, plan.assign)
+        for batch in batches:
+            gate = asyncio.Semaphore(_PARALLEL_WRITES)
+            errors = await asyncio.gather(*(self._write(gate, item) for item in batch))
+            for error in errors:
+                if error is not None:
+                    raise error
+
+    def tell(self, plan: Plan) -> None:
+        """Log and Event for refusals and notes that are new or say something else than before."""
+        self._tell_refusals(plan.refuse)
+        self._tell_notes(plan.notes)
+
+    async def drain(self, seconds: float) -> bool:
+        """Let writes under way come to their end when the process stops; False when they did not in time."""
+        if not self._under_way:
+            return True
+        _done, late = await asyncio.wait(self._under_way, timeout=seconds)
+        return not late
+
+    async def _to_its_end(self, writing: Coroutine[Any, Any, msgspec.Raw]) -> msgspec.Raw:
+        """Stopping the process must not leave open whether a write happened."""
+        task = asyncio.create_task(writing)
+        self._under_way.add(task)
+        task.add_done_callback(self._under_way.discard)
+        return await asyncio.shield(task)
+
+    def _note_waiting(self, plan: Plan) -> None:
+        now = asyncio.get_running_loop().time()
+        waiting = {item.service.key for item in plan.assign} | {item.service.key for item in plan.refuse}
+        since = self._waiting_since
+        self._waiting_since = {key: since.get(key, now) for key in waiting}
+
+    async def _write(self, gate: asyncio.Semaphore, item: Assign | Release) -> ApiError | None:
+        service = item.service
+        addresses, pool = (item.addresses, item.pool) if isinstance(item, Assign) else ((), None)
+        async with gate:
+            self._background.urgent()
+            if item.lost is not None and item.lost.reason in TAKEN_AWAY:
+                await self._tell_lost(service, item.lost)
+            # Asked for last, and the write ends within it: whoever leads next must not find it still under way.
+            seconds = self._seconds_left()
+            if seconds <= 0:
+                self._metrics.writes.labels(outcome="not leading").inc()
+                return None
+            try:
+                writing = write_status(self._api, service, addresses, pool, seconds)
+                self._services.wrote(await self._to_its_end(writing))
+            except ApiError as error:
+                if error.is_outdated:
+                    self._metrics.writes.labels(outcome="conflict").inc()
+                    log.debug("Service changed meanwhile", extra=detail(service, error=str(error)))
+                    return None
+                self._metrics.writes.labels(outcome="error").inc()
+                log.error("Service not written", extra=detail(service, error=str(error)))
+                return error
+        self._metrics.writes.labels(outcome="written").inc()
+        self._tell_written(item)
+        return None
+
+    def _tell_written(self, item: Assign | Release) -> None:
+        service = item.service
+        if isinstance(item, Release):
+            why = {"reason": item.lost.reason.value, "why": item.lost.sentence}
+            log.info("address released", extra=detail(service, ips=quoted(service.addresses), **why))
+            return
+        since = self._waiting_since.get(service.key)
+        if since is not None and item.kind is not AssignKind.POOL_NAME:
+            self._metrics.queue_seconds.observe(asyncio.get_running_loop().time() - since)
+        match item.kind:
+            case AssignKind.POOL_NAME:
+                return
+            case AssignKind.ADDITIONAL:
+                added = next(address for address in item.addresses if address not in service.addresses)
+                self._events.record(service, "Normal", "IPAllocated", f'Assigned additional IP "{added}"')
+            case AssignKind.NEW | AssignKind.FEWER:
+                self._events.record(service, "Normal", "IPAllocated", f"Assigned IP {quoted(item.addresses)}")
+        log.info("address assigned", extra=detail(service, ips=quoted(item.addresses), pool=item.pool))
+
+    async def _tell_lost(self, service: Service, lost: Denied) -> None:
+        """Before it happens: whoever watches should not learn of it from a connection that broke."""
+        message = (
+            f'current IP for "{service.key}" not allowed by config, will attempt for new IP assignment: {lost.sentence}'
+        )
+        log.warning("address will change", extra=detail(service, ips=quoted(service.addresses), why=lost.sentence))
+        await self._events.write_now(service, "Normal", "ClearAssignment", message)
+
+    def _tell_refusals(self, refuse: tuple[Refuse, ...]) -> None:
+        now: dict[ServiceKey, tuple[Denied, ...]] = {}
+        for item in refuse:
+            now[item.service.key] = (*now.get(item.service.key, ()), item.denied)
+        news = difference(self._refused, now)
+        self._refused = now
+        for item in refuse:
+            service, denied = item.service, item.denied
+            if service.key not in news.gained and service.key not in news.changed:
+                continue
+            log.warning("Service refused", extra=detail(service, reason=denied.reason.value, why=denied.sentence))
+            if denied.reason is Reason.BAD_REQUEST:
+                message = f"invalid requested loadbalancer IPs: {denied.sentence}"
+                self._events.record(service, "Warning", "LoadBalancerFailed", message)
+            else:
+                message = f'Failed to allocate IP for "{service.key}": {denied.sentence}'
+                self._events.record(service, "Warning", "AllocationFailed", message)
+
+    def _tell_notes(self, notes: tuple[Note, ...]) -> None:
+        now = {(item.service.key, item.event_reason): item.denied for item in notes}
+        news = difference(self._noted, now)
+        self._noted = now
+        for item in notes:
+            key = (item.service.key, item.event_reason)
+            if key in news.gained or key in news.changed:
+                kind = "Warning" if item.is_warning else "Normal"
+                self._events.record(item.service, kind, item.event_reason, item.denied.sentence)

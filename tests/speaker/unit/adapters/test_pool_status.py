@@ -1,0 +1,103 @@
+# Copyright (c) 2026, Lantern contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Pool counters: written on change, and no more often than needed."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+
+import pytest
+from fakes.kube import FakeKube
+from lantern.adapters.kube.api import ApiError
+from lantern.adapters.kube.pool_status import Counters, PoolStatusWriter
+from lantern.adapters.kube.writer import Background
+
+POOLS = "/apis/metallb.io/v1beta1/namespaces/metallb-system/ipaddresspools"
+STATUS = f"{POOLS}/home/status"
+
+
+@pytest.fixture(autouse=True)
+def no_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("lantern.adapters.kube.pool_status._PAUSE_SECONDS", 0.02)
+
+
+def run(scenario: Callable[[FakeKube, PoolStatusWriter], Awaitable[None]], leads: bool = True) -> FakeKube:
+    async def main() -> FakeKube:
+        kube = FakeKube()
+        kube.put(POOLS, {"metadata": {"name": "home"}, "spec": {"addresses": ["192.168.2.128/25"]}})
+        writer = PoolStatusWriter(kube, POOLS, Background(), lambda: leads)
+        task = asyncio.create_task(writer.run())
+        async with asyncio.timeout(5):
+            await scenario(kube, writer)
+        task.cancel()
+        return kube
+
+    return asyncio.run(main())
+
+
+async def until(condition: Callable[[], object]) -> None:
+    while not condition():
+        await asyncio.sleep(0.005)
+
+
+def writes(kube: FakeKube) -> int:
+    return kube.requests.count(("PATCH", STATUS))
+
+
+def test_counters_are_written_once() -> None:
+    async def scenario(kube: FakeKube, writer: PoolStatusWriter) -> None:
+        for _ in range(5):
+            writer.want({"home": Counters(1, 0, 127, 0)}, {"home": None})
+        await until(lambda: writes(kube))
+        # The watch has not brought it back yet: nothing new is known of the object.
+        writer.want({"home": Counters(1, 0, 127, 0)}, {"home": None})
+        await asyncio.sleep(0.06)
+        assert writes(kube) == 1
+
+    kube = run(scenario)
+    status = {"assignedIPv4": 1, "assignedIPv6": 0, "availableIPv4": 127, "availableIPv6": 0}
+    assert kube.objects[POOLS]["home"]["status"] == status
+
+
+def test_many_changes_are_few_writes_and_the_last_one_counts() -> None:
+    async def scenario(kube: FakeKube, writer: PoolStatusWriter) -> None:
+        for assigned in range(1, 41):
+            writer.want({"home": Counters(assigned, 0, 128 - assigned, 0)}, {"home": None})
+            await asyncio.sleep(0.002)
+        await until(lambda: kube.objects[POOLS]["home"].get("status", {}).get("assignedIPv4") == 40)
+        assert writes(kube) < 12
+
+    run(scenario)
+
+
+def test_what_the_object_says_already_is_not_written() -> None:
+    async def scenario(kube: FakeKube, writer: PoolStatusWriter) -> None:
+        writer.want({"home": Counters(1, 0, 127, 0)}, {"home": Counters(1, 0, 127, 0)})
+        await asyncio.sleep(0.05)
+        assert writes(kube) == 0
+        # Somebody else changed it.
+        writer.want({"home": Counters(1, 0, 127, 0)}, {"home": Counters(9, 9, 9, 9)})
+        await until(lambda: writes(kube) == 1)
+
+    run(scenario)
+
+
+def test_refused_write_is_tried_again() -> None:
+    async def scenario(kube: FakeKube, writer: PoolStatusWriter) -> None:
+        kube.refuse_writes[STATUS] = ApiError("overloaded", 429)
+        writer.want({"home": Counters(1, 0, 127, 0)}, {"home": None})
+        await until(lambda: writes(kube) >= 2)
+        kube.refuse_writes.clear()
+        await until(lambda: "status" in kube.objects[POOLS]["home"])
+
+    run(scenario)
+
+
+def test_standby_writes_nothing() -> None:
+    async def scenario(kube: FakeKube, writer: PoolStatusWriter) -> None:
+        writer.want({"home": Counters(1, 0, 127, 0)}, {"home": None})
+        await asyncio.sleep(0.05)
+        assert writes(kube) == 0
+
+    run(scenario, leads=False)
