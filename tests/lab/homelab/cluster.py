@@ -12,7 +12,7 @@ import yaml
 
 from .artifacts import KUBERNETES_VERSION
 from .container import Container
-from .topology import POD_NETWORK, SERVICE_NETWORK, Topology
+from .topology import POD_NETWORK, POD_NETWORK6, SERVICE_NETWORK, SERVICE_NETWORK6, Topology
 
 TOKEN = "abcdef.0123456789abcdef"
 ADMIN = "/etc/kubernetes/admin.conf"
@@ -21,6 +21,9 @@ ADMIN = "/etc/kubernetes/admin.conf"
 def configuration(topology: Topology) -> str:
     """kubeadm's configuration: its defaults but for what a container on a shared kernel cannot have."""
     address = topology.nodes[0].address
+    pods, services = str(POD_NETWORK), str(SERVICE_NETWORK)
+    if topology.ipv6:
+        pods, services = f"{pods},{POD_NETWORK6}", f"{services},{SERVICE_NETWORK6}"
     documents = (
         {
             "apiVersion": "kubeadm.k8s.io/v1beta4",
@@ -34,7 +37,7 @@ def configuration(topology: Topology) -> str:
             "apiVersion": "kubeadm.k8s.io/v1beta4",
             "kind": "ClusterConfiguration",
             "kubernetesVersion": KUBERNETES_VERSION,
-            "networking": {"podSubnet": str(POD_NETWORK), "serviceSubnet": str(SERVICE_NETWORK)},
+            "networking": {"podSubnet": pods, "serviceSubnet": services},
             # The data lies in memory; waiting for a disk would prove nothing.
             "etcd": {"local": {"extraArgs": [{"name": "unsafe-no-fsync", "value": "true"}]}},
         },

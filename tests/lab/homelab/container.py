@@ -50,10 +50,15 @@ BOOT = "\n".join(
             f"f=/run/shown-sysctls/{path.replace('/', '.')}; echo {value} > $f && mount --bind $f /proc/sys/{path}"
             for path, value in KUBELET_SYSCTLS.items()
         ),
+        # The machine's own stays the same for ever; a host that was rebooted must be seen to have a new one.
+        "f=/run/shown-sysctls/kernel.random.boot_id; i=/proc/sys/kernel/random; cat $i/uuid > $f",
+        "mount --bind $f $i/boot_id",
         "exec /sbin/init",
         "",
     )
 )
+# In a host's folder: its PID 1, as the world sees it.
+PID_FILE = "pid"
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -116,7 +121,8 @@ class Container:
         (self.folder / "config.json").write_text(json.dumps(self._config(), indent=1))
         console = self.logs / f"{self.name}.console.log"
         with console.open("ab") as out:
-            command = [*self._runc(), "run", "--detach", "--bundle", str(self.folder), self.name]
+            command = [*self._runc(), "run", "--detach", "--bundle", str(self.folder)]
+            command += ["--pid-file", str(self.folder / PID_FILE), self.name]
             done = subprocess.run(command, stdin=subprocess.DEVNULL, stdout=out, stderr=out, check=False)
         if done.returncode:
             raise LabError(f"host {self.name} did not start; see {console}")

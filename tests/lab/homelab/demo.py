@@ -30,8 +30,8 @@ def main() -> int:
         print(paint("2. A web server that asks for a LoadBalancer address", "1"))
         _workload()
         print(paint("3. Lantern: ansible-playbook playbooks/site.yml", "1"))
-        _fetch()
-        recap = _site()
+        fetch()
+        recap = site()
         print(paint("4. From a LAN host", "1"))
         _summary(recap, started)
     except LabError as error:
@@ -61,7 +61,7 @@ def _service_address() -> str:
     return _lab("kubectl", "--namespace=demo", "get", "service", "web", f"--output={path}")
 
 
-def _fetch() -> None:
+def fetch() -> None:
     """Download what the playbook builds from; the lab has no Internet, as a home that is cut off."""
     with stage("downloading what the image is built from (playbooks/fetch.yml)"):
         log = paths.state() / "logs" / "fetch.log"
@@ -80,7 +80,7 @@ def _tail(log: Path) -> str:
     return "\n".join(log.read_text().strip().splitlines()[-25:])
 
 
-def _site() -> dict[str, str]:
+def site() -> dict[str, str]:
     """Run site.yml with a line for each play; returns Ansible's recap by host."""
     log = paths.state() / "logs" / "site.log"
     env = {**os.environ, "PYTHONUNBUFFERED": "1", "ANSIBLE_NOCOLOR": "1", "ANSIBLE_FORCE_COLOR": "0"}

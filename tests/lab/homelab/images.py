@@ -1,6 +1,6 @@
 # Copyright (c) 2026, Lantern contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The nodes' container images, built once, and one containerd store that holds them all.
+"""The nodes' container images, built once, and one containerd store that holds them all; stand-ins for a registry.
 
 Importing the images into each node at each start would take most of the start. So they are imported once, into a
 store in the cache; a node's store is a copy of it in which the (never changing) layers are hard links.
@@ -44,7 +44,32 @@ printf '<!DOCTYPE html><title>Lantern</title><h1>The lantern is lit.</h1><p>Serv
   "$(hostname)" > /www/index.html
 printf '%s\\n' '#!/bin/sh' 'printf "Content-Type: text/plain\\r\\n\\r\\n%s\\n" "$REMOTE_ADDR"' > /www/cgi-bin/client
 chmod 755 /www/cgi-bin/client
-exec httpd -f -p 80 -h /www
+httpd -f -p 80 -h /www & server=$!
+trap 'kill $server; exit 0' TERM INT
+wait
+"""
+# Images that people's first commands name, by name: the port and the page of an nginx made from Debian's package.
+STAND_INS = {
+    "nginx:latest": (80, "Welcome to nginx!"),
+    "quay.io/clcollins/kube-verify:01": (8080, "Test Page for the HTTP Server"),
+}
+NGINX_SETTINGS = """user root;
+daemon off;
+error_log stderr;
+pid /tmp/nginx.pid;
+events {{ worker_connections 256; }}
+http {{
+  access_log /dev/stdout;
+  server {{
+    listen {port};
+    listen [::]:{port};
+    root /usr/share/nginx/html;
+  }}
+}}
+"""
+NGINX_PAGE = """<!DOCTYPE html>
+<html><head><title>{title}</title></head>
+<body><h1>{title}</h1><p>A stand-in of the virtual homelab, served by Debian's nginx.</p></body></html>
 """
 # Run with a store, a folder of archives and an empty folder for the root file system to be.
 STORE_SCRIPT = """set -e
@@ -73,7 +98,7 @@ def base_archive(architecture: str | None = None) -> Path:
     architecture = architecture or artifacts.architecture()
     archive = paths.cache() / f"lantern-base-{architecture}.tar"
     if not archive.exists():
-        with stage(f"making the {architecture} base image from Debian packages"), _Workshop() as shop:
+        with stage(f"making the {architecture} base image from Debian packages"), Workshop() as shop:
             rootfs.extracted(shop.folder / "root", BASE_PACKAGES, architecture)
             shop.build("lantern-base", "FROM scratch\nCOPY root /\n", archive, architecture)
     return archive
@@ -91,7 +116,7 @@ def store() -> Path:
     partial = folder.with_suffix(".partial")
     shutil.rmtree(partial, ignore_errors=True)
     partial.mkdir()
-    with stage("building the nodes' container images"), _Workshop() as shop:
+    with stage("building the nodes' container images"), Workshop() as shop:
         archives = shop.folder / "archives"
         archives.mkdir()
         _kubernetes_image(shop, programs, archives)
@@ -112,10 +137,10 @@ def copy_store(destination: Path) -> None:
         shutil.copy2(database, copy)
 
 
-class _Workshop:
-    """A buildah storage of its own that is gone afterwards."""
+class Workshop:
+    """A buildah storage of its own that is gone afterwards; `folder` is the build's context."""
 
-    def __enter__(self) -> _Workshop:
+    def __enter__(self) -> Workshop:
         self.folder = paths.cache() / "workshop"
         shutil.rmtree(self.folder, ignore_errors=True)
         self.folder.mkdir()
@@ -142,7 +167,7 @@ class _Workshop:
         partial.rename(archive)
 
 
-def _kubernetes_image(shop: _Workshop, programs: Path, archives: Path) -> None:
+def _kubernetes_image(shop: Workshop, programs: Path, archives: Path) -> None:
     root = shop.folder / "root"
     rootfs.extracted(root, PROXY_TOOLS, artifacts.architecture())
     for name in IPTABLES_NAMES:
@@ -154,7 +179,7 @@ def _kubernetes_image(shop: _Workshop, programs: Path, archives: Path) -> None:
     shutil.rmtree(root)
 
 
-def _small_images(shop: _Workshop, host: Path, archives: Path) -> None:
+def _small_images(shop: Workshop, host: Path, archives: Path) -> None:
     shutil.copy(host / "bin/busybox", shop.folder / "busybox")
     for name, script in (("pause", PAUSE_SCRIPT), ("web", WEB_SCRIPT)):
         (shop.folder / name).write_text(script)
@@ -162,6 +187,31 @@ def _small_images(shop: _Workshop, host: Path, archives: Path) -> None:
         applets = "".join(f"COPY busybox /bin/{applet}\n" for applet in _applets(script))
         containerfile = f'FROM scratch\n{applets}COPY {name} /{name}\nENTRYPOINT ["/{name}"]\n'
         shop.build(name, containerfile, archives / f"{name}.tar")
+
+
+def stand_ins(shop: Workshop) -> dict[str, Path]:
+    """Build the images of STAND_INS; their archives by name."""
+    root = shop.folder / "root"
+    rootfs.extracted(root, ("nginx",), artifacts.architecture())
+    for folder in ("etc/nginx/modules-enabled", "usr/share/doc", "usr/share/man"):
+        shutil.rmtree(root / folder, ignore_errors=True)
+    for folder in ("tmp", "var/log/nginx", "var/lib/nginx"):
+        (root / folder).mkdir(parents=True, exist_ok=True)
+    (root / "etc/passwd").write_text("root:x:0:0:root:/root:/bin/sh\n")
+    (root / "etc/group").write_text("root:x:0:\n")
+    archives: dict[str, Path] = {}
+    for number, (name, (port, title)) in enumerate(STAND_INS.items()):
+        (shop.folder / "nginx.conf").write_text(NGINX_SETTINGS.format(port=port))
+        (shop.folder / "index.html").write_text(NGINX_PAGE.format(title=title))
+        containerfile = (
+            "FROM scratch\nCOPY root /\nCOPY nginx.conf /etc/nginx/nginx.conf\n"
+            "COPY index.html /usr/share/nginx/html/index.html\n"
+            f'EXPOSE {port}\nSTOPSIGNAL SIGQUIT\nCMD ["/usr/sbin/nginx"]\n'
+        )
+        archives[name] = shop.folder / f"stand-in-{number}.tar"
+        shop.build(f"stand-in-{number}", containerfile, archives[name])
+    shutil.rmtree(root)
+    return archives
 
 
 def _applets(script: str) -> list[str]:

@@ -7,68 +7,25 @@ from __future__ import annotations
 import concurrent.futures
 import dataclasses
 import json
-import os
 import subprocess
 import sys
 import time
 from collections.abc import Callable
-from pathlib import Path
-from typing import Any, Self
+from typing import Any
 
-from . import cluster, hosts, images, inventory, network, paths, rootfs
-from .container import Container, Mount, exists
+from . import cluster, images, inventory, network, paths
+from .container import exists
+from .impairment import DIRECTIONS, BadCable, Impairment
+from .running import Lab
 from .shell import LabError, stage
-from .topology import Host, Topology
-
-
-@dataclasses.dataclass(slots=True)
-class Lab:
-    """A running lab: its topology and the state of its cables, kept in a file beside the world."""
-
-    topology: Topology
-    cables: dict[str, network.Cable]
-
-    @classmethod
-    def load(cls) -> Self:
-        topology = Topology.from_json((paths.state() / "topology.json").read_text())
-        file = paths.state() / "cables.json"
-        return cls(topology, json.loads(file.read_text()) if file.exists() else {})
-
-    def set_cable(self, name: str, cable: network.Cable) -> None:
-        self.cables[name] = cable
-        (paths.state() / "cables.json").write_text(json.dumps(self.cables))
-        if exists(name):
-            network.set_cable(name, cable)
-
-    def container(self, host: Host) -> Container:
-        world = paths.state() / "world"
-        mounts: tuple[Mount, ...] = ()
-        if host.kind == "node" and self.topology.kubernetes:
-            kubelet = world / "hosts" / host.name / "kubelet"
-            kubelet.mkdir(parents=True, exist_ok=True)
-            mounts = (
-                Mount(source=Path(os.environ["LAB_KUBERNETES"]), target="/opt/kubernetes", read_only=True),
-                Mount(source=paths.state() / "containerd" / host.name, target="/var/lib/containerd"),
-                Mount(source=kubelet, target="/var/lib/kubelet", shared=True),
-            )
-        return Container(name=host.name, world=world, logs=paths.state() / "logs", rootfs=rootfs.host(), mounts=mounts)
-
-    def power_on(self, host: Host) -> None:
-        container = self.container(host)
-        network.connect(host, self.cables.get(host.name, "joined"))
-        container.unpack()
-        container.start()
-
-    def power_off(self, host: Host) -> None:
-        network.disconnect(host.name)
-        self.container(host).kill()
+from .topology import Host, ipv6_prefix
 
 
 def up() -> None:
     lab = Lab.load()
     with stage("router"):
-        network.make_switch()
-        _install(lab, lab.topology.router)
+        network.make_switches(lab.topology)
+        lab.install(lab.topology.router)
         lab.power_on(lab.topology.router)
         lab.container(lab.topology.router).wait(
             "systemctl", "is-active", "--quiet", "dnsmasq", seconds=30, what="dnsmasq did not start"
@@ -76,9 +33,9 @@ def up() -> None:
     others = [host for host in lab.topology.hosts if host.kind != "router"]
     with stage(f"client and {len(lab.topology.nodes)} node(s) boot and get their addresses"):
         for host in others:
-            _install(lab, host)
+            lab.install(host)
         _each(others, lab.power_on)
-        _each(others, lambda host: _wait_for_address(lab, host))
+        _each(others, lab.wait_until_up)
     inventory.path().write_text(
         inventory.inventory(
             lab.topology,
@@ -109,38 +66,6 @@ def _start_cluster(lab: Lab) -> None:
             time.sleep(0.3)
 
 
-def _install(lab: Lab, host: Host) -> None:
-    """Unpack a host and write what it boots with; done once, a power cycle keeps it."""
-    container = lab.container(host)
-    container.unpack()
-    setup = hosts.setup(host, lab.topology, (paths.state() / "ssh" / "id_ed25519.pub").read_text())
-    for path, text in setup.files.items():
-        container.write(path, text, 0o600 if ".ssh" in path else 0o644)
-    for unit in setup.units:
-        container.enable(unit)
-    for home, owner in (("root", 0), ("home/homelab", 1000)):
-        folder = container.root / home / ".ssh"
-        folder.chmod(0o700)
-        for file in (folder, folder / "authorized_keys"):
-            os.chown(file, owner, owner)
-    if host.kind == "node" and lab.topology.kubernetes:
-        for program in ("kubeadm", "kubelet", "kubectl"):
-            link = container.root / "usr/bin" / program
-            link.symlink_to(f"/opt/kubernetes/{program}")
-        images.copy_store(paths.state() / "containerd" / host.name)
-
-
-def _wait_for_address(lab: Lab, host: Host) -> None:
-    deadline = time.monotonic() + 60
-    while not (found := network.addresses(host.name)):
-        if time.monotonic() > deadline:
-            raise LabError(f"{host.name} got no address from the router; logs are in {paths.state() / 'logs'}")
-        time.sleep(0.1)
-    if f"{host.address}/{lab.topology.prefix_length}" not in found:
-        raise LabError(f"{host.name} was given {', '.join(found)} instead of {host.address}")
-    lab.container(host).wait("systemctl", "is-active", "--quiet", "ssh", seconds=60, what="sshd did not start")
-
-
 def _each(items: list[Host], action: Callable[[Host], None]) -> None:
     with concurrent.futures.ThreadPoolExecutor(max(1, len(items))) as pool:
         for done in [pool.submit(action, item) for item in items]:
@@ -149,18 +74,69 @@ def _each(items: list[Host], action: Callable[[Host], None]) -> None:
 
 def cable(name: str, state: str) -> None:
     lab = Lab.load()
-    lab.topology.host(name)
     states: dict[str, network.Cable] = {"cut": "cut", "join": "joined", "dead-port": "dead port"}
-    lab.set_cable(name, states[state])
+    with lab.locked():
+        lab.set_cable(lab.topology.host(name), states[state])
+
+
+def impair(name: str, directions: str, rules: str) -> None:
+    """`directions` is a comma separated list, `rules` an Impairment as JSON."""
+    lab = Lab.load()
+    host = lab.topology.host(name)
+    wanted = tuple(direction for direction in DIRECTIONS if direction in directions.split(","))
+    with lab.locked():
+        lab.impair(host, (lab.impairment(name) or BadCable()).changed(wanted, Impairment(**json.loads(rules))))
+
+
+def clear(name: str) -> None:
+    lab = Lab.load()
+    with lab.locked():
+        lab.repair(lab.topology.host(name))
 
 
 def power(name: str, action: str) -> None:
     lab = Lab.load()
     host = lab.topology.host(name)
-    if action in ("off", "reset"):
-        lab.power_off(host)
-    if action in ("on", "reset") and not exists(name):
-        lab.power_on(host)
+    with lab.locked():
+        if action in ("off", "reset"):
+            lab.power_off(host)
+        if action in ("on", "reset") and not exists(name):
+            lab.power_on(host)
+
+
+def rebooted(name: str) -> None:
+    """Started by the world when a host has shut itself down in order to boot again."""
+    _after_shutdown(name, again=True)
+
+
+def switched_off(name: str) -> None:
+    """Started by the world when a host has switched itself off."""
+    _after_shutdown(name, again=False)
+
+
+def _after_shutdown(name: str, *, again: bool) -> None:
+    lab = Lab.load()
+    host = lab.topology.host(name)
+    with lab.locked():
+        # Somebody may have cut or given back its power meanwhile.
+        if exists(name) and not lab.container(host).running():
+            lab.power_off(host)
+            if again:
+                lab.power_on(host)
+
+
+def prefix(new: str) -> None:
+    """Renumber the LAN's IPv6 network; the nodes' kubelets are told their new addresses, as their owner would do."""
+    lab = Lab.load()
+    new = ipv6_prefix(new)
+    with lab.locked():
+        lab.renumber(new)
+    present = [node for node in lab.topology.nodes if exists(node.name)]
+    with stage(f"{len(present)} node(s) take addresses from {new}"):
+        _each(present, lambda node: lab.wait_for_addresses(node, seconds=60))
+    if lab.topology.kubernetes:
+        with stage("kubelet reports them"):
+            _each(list(lab.topology.nodes), lab.renumber_kubelet)
 
 
 def status() -> None:
@@ -175,7 +151,8 @@ def status() -> None:
                 "kind": host.kind,
                 "mac": host.mac,
                 "power": "on" if on else "off",
-                "cable": lab.cables.get(host.name, "joined"),
+                "cable": lab.cable(host.name),
+                "impairment": (bad := lab.impairment(host.name)) and dataclasses.asdict(bad),
                 "addresses": network.addresses(host.name) if on else [],
             }
         )
@@ -185,6 +162,8 @@ def status() -> None:
     report = {
         "name": paths.lab_name(),
         "lan": lab.topology.lan,
+        "ipv6": lab.prefix,
+        "second_lan": lab.topology.second and lab.topology.second.lan,
         "complete": (paths.state() / "complete").exists(),
         "hosts": rows,
         "kubernetes": {"enabled": lab.topology.kubernetes, "nodes_ready": ready},
@@ -208,7 +187,12 @@ def image_load(*files: str) -> None:
 COMMANDS: dict[str, Callable[..., None]] = {
     "up": up,
     "cable": cable,
+    "impair": impair,
+    "clear": clear,
     "power": power,
+    "rebooted": rebooted,
+    "switched-off": switched_off,
+    "prefix": prefix,
     "status": status,
     "image-load": image_load,
 }

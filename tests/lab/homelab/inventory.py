@@ -13,7 +13,7 @@ import yaml
 from . import paths
 from .artifacts import architecture
 from .rootfs import SUITE
-from .topology import Topology
+from .topology import Host, Topology
 
 
 def path() -> Path:
@@ -45,7 +45,7 @@ def inventory(topology: Topology, *, key: Path, known_hosts: Path, base_image: P
             {"family": "Debian", "distribution": "debian", "release": SUITE, "architecture": architecture()}
         ],
     }
-    nodes = {node.name: {"ansible_host": node.address} for node in topology.nodes}
+    nodes = {node.name: _node(node) for node in topology.nodes}
     first = topology.nodes[0].name
     return yaml.safe_dump(
         {
@@ -62,3 +62,9 @@ def inventory(topology: Topology, *, key: Path, known_hosts: Path, base_image: P
         },
         sort_keys=False,
     )
+
+
+def _node(node: Host) -> dict[str, Any]:
+    # The packages of an EL host come from a repository on itself, which the machine that runs Ansible does not have.
+    own_packages = {"prepare_packages_offline": False} if node.system == "el" else {}
+    return {"ansible_host": node.address, **own_packages}

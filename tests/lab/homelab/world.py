@@ -20,6 +20,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from . import paths
+from .container import PID_FILE
 from .shell import LabError
 
 MARK = "homelab-world"
@@ -191,19 +192,36 @@ def _mount(*command: str) -> None:
 
 
 def _hold(state: Path) -> None:
-    """What the first process does: make the private mounts, say so, reap for ever."""
+    """What the first process does: make the private mounts, say so, reap for ever, restart hosts that reboot."""
     _private_cgroups()
     for folder in (Path("/run/netns"), state / "world"):
         folder.mkdir(parents=True, exist_ok=True)
         _mount("mount", "-t", "tmpfs", "tmpfs", str(folder))
     _mount("ip", "link", "set", "lo", "up")
+    # The switches are no hosts: without this their bridges would answer on the LAN and follow its router.
+    for scope in ("all", "default"):
+        Path(f"/proc/sys/net/ipv6/conf/{scope}/disable_ipv6").write_text("1")
     signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGCHLD])
     (state / "world-ready").touch()
     while True:
         signal.sigwait([signal.SIGCHLD])
         with contextlib.suppress(ChildProcessError):
-            while os.waitpid(-1, os.WNOHANG)[0]:
-                pass
+            while True:
+                pid, status = os.waitpid(-1, os.WNOHANG)
+                if not pid:
+                    break
+                _ended(state, pid, status)
+
+
+def _ended(state: Path, pid: int, status: int) -> None:
+    """Act on the end of a host's first process: by its signal the kernel says what the host wanted (reboot(2))."""
+    wanted = {int(signal.SIGHUP): "rebooted", int(signal.SIGINT): "switched-off"}
+    command = wanted.get(os.WTERMSIG(status)) if os.WIFSIGNALED(status) else None
+    if command is None:
+        return
+    for file in state.glob(f"world/hosts/*/{PID_FILE}"):
+        if file.read_text().strip() == str(pid):
+            subprocess.Popen([sys.executable, "-m", "homelab.inside", command, file.parent.name])
 
 
 if __name__ == "__main__":
