@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 from lablib.kube import ApiServer
-from lablib.netns import NODE_MAC, Bridge, Lan
+from lablib.netns import NODE_MAC, Bridge, Lan, ip
 from lablib.objects import (
     ADVERTISEMENTS,
     SERVICES,
@@ -29,8 +29,10 @@ from lablib.objects import (
     make_service,
 )
 from lablib.process import Lantern, Start, eventually
+from lablib.wire import Wire
 from lantern.core.elect import owner
 from lantern.pools import parse_address
+from scapy.layers.l2 import ARP, Ether
 
 EXCLUDE = "node.kubernetes.io/exclude-from-external-load-balancers"
 
@@ -179,3 +181,35 @@ def test_outage_of_the_api_server_withdraws_nothing(cluster: ApiServer, lan: Lan
     cluster.start()
     cluster.delete(f"{SLICES}/web-1")
     eventually(lambda: running.said("withdrawn", service="default/web"), 10, "the change is seen")
+
+
+def test_stranger_with_the_same_address_is_told_by_an_event(cluster: ApiServer, lan: Lan, speaker: Start) -> None:
+    speaker()
+    eventually(lambda: answers(lan), 3, "an answer")
+    with Wire(lan.client) as wire:
+        stranger = "b8:27:eb:00:00:66"
+        wire.send(Ether(dst="ff:ff:ff:ff:ff:ff", src=stranger) / ARP(op=1, hwsrc=stranger, psrc=VIP, pdst=VIP))
+    found = eventually(lambda: [item for item in events(cluster) if item["reason"] == "addressConflict"], 3, "an event")
+    assert found[0]["type"] == "Warning" and stranger in found[0]["message"] and VIP in found[0]["message"]
+
+
+def test_new_address_that_a_stranger_has_waits(cluster: ApiServer, lan: Lan, speaker: Start) -> None:
+    running = speaker()
+    eventually(lambda: answers(lan), 3, "the speaker is at work")
+    taken = "192.168.2.200"
+    ip("-n", lan.client, "address", "add", f"{taken}/32", "dev", "eth0")
+    give_address(cluster, taken)
+    eventually(lambda: [item for item in events(cluster) if item["reason"] == "addressInUse"], 3, "an event")
+    assert "lantern_l2_in_use_elsewhere 1.0" in running.get("/metrics")[1]
+    ip("-n", lan.client, "address", "delete", f"{taken}/32", "dev", "eth0")
+    eventually(lambda: [item for item in events(cluster) if item["reason"] == "addressFree"], 13, "an event")
+    lan.ask(taken)
+    eventually(lambda: lan.neighbour(taken) == NODE_MAC, 3, "an answer")
+
+
+def test_ipv6_address_is_announced(cluster: ApiServer, lan: Lan, speaker: Start) -> None:
+    make_pool(cluster, "home6", "fd00:2::100-fd00:2::1ff")
+    give_address(cluster, "fd00:2::128")
+    speaker()
+    lan.ask("fd00:2::128")
+    eventually(lambda: lan.neighbour("fd00:2::128") == NODE_MAC, 5, "an answer")

@@ -7,8 +7,8 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from lantern.cli import main
 from lantern.arguments import SettingsError, load
+from lantern.cli import main
 from lantern.settings import ControllerSettings, ConvertSettings, ExplainSettings, SpeakerSettings
 
 ENVIRON = {"METALLB_NAMESPACE": "metallb-system", "METALLB_NODE_NAME": "node1"}

@@ -24,7 +24,7 @@ from lantern.reasons import Reason
 
 log = logging.getLogger("lantern.controller")
 
-_PARALLEL_WRITES = 8
+_PARALLEL_WRITES = 16
 
 
 def detail(service: Service, **values: object) -> dict[str, Any]:

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 
 import httpx2
@@ -130,3 +130,126 @@ def test_kubeconfig_is_read(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> 
         return address
 
     assert asyncio.run(main()) == "https://10.0.0.1:6443"
+
+
+def test_one_object_is_selected_by_its_name() -> None:
+    seen: list[httpx2.Request] = []
+
+    def handler(request: httpx2.Request) -> httpx2.Response:
+        seen.append(request)
+        return httpx2.Response(200, json={"metadata": {"resourceVersion": "9"}, "items": []})
+
+    asyncio.run(api(handler).list("/api/v1/configmaps", only="config"))
+    assert seen[0].url.params["fieldSelector"] == "metadata.name=config"
+
+
+def test_overloaded_server_says_when_to_come_back() -> None:
+    def handler(request: httpx2.Request) -> httpx2.Response:
+        return httpx2.Response(429, headers={"Retry-After": "7"}, json={"message": "too many requests"})
+
+    with pytest.raises(ApiError) as caught:
+        asyncio.run(api(handler).patch("/x", {}))
+    assert (caught.value.code, caught.value.retry_after) == (429, 7.0)
+
+
+Serve = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
+
+
+async def with_server(serve: Serve, folder: Path, work: Callable[[KubeApi], Awaitable[None]]) -> None:
+    """Run `work` with an API made from a kubeconfig that names a server on the loopback and a file with a token."""
+    server = await asyncio.start_server(serve, "127.0.0.1", 0)
+    port = server.sockets[0].getsockname()[1]
+    config = {
+        "current-context": "a",
+        "clusters": [{"name": "a", "cluster": {"server": f"http://127.0.0.1:{port}"}}],
+        "users": [{"name": "a", "user": {"tokenFile": str(folder / "token")}}],
+        "contexts": [{"name": "a", "context": {"cluster": "a", "user": "a"}}],
+    }
+    (folder / "kubeconfig").write_text(json.dumps(config))
+    connected = KubeApi.connect()
+    try:
+        async with asyncio.timeout(10):
+            await work(connected)
+    finally:
+        await connected.close()
+        server.close()
+
+
+async def head_of(reader: asyncio.StreamReader) -> str:
+    return (await reader.readuntil(b"\r\n\r\n")).decode()
+
+
+def test_connection_without_a_word_is_given_up(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """The peer's kernel answers, so that no TCP timer runs out; only the process behind it is dead."""
+    monkeypatch.setenv("KUBECONFIG", str(tmp_path / "kubeconfig"))
+    monkeypatch.setattr("lantern.adapters.kube.api._WATCH_TIMEOUT", httpx2.Timeout(0.2))
+    (tmp_path / "token").write_text("t")
+
+    async def silent(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await head_of(reader)
+        writer.write(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n")
+        await writer.drain()
+        await reader.read()
+        writer.close()
+
+    async def work(connected: KubeApi) -> None:
+        with pytest.raises(ApiError, match="cannot be reached"):
+            async for _ in connected.watch("/api/v1/services", "5"):
+                pass
+
+    asyncio.run(with_server(silent, tmp_path, work))
+
+
+def test_write_that_takes_too_long_is_taken_back(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Its connection is reset, so that it does not reach a server that comes back later."""
+    monkeypatch.setenv("KUBECONFIG", str(tmp_path / "kubeconfig"))
+    (tmp_path / "token").write_text("t")
+    ended: list[str] = []
+
+    async def stuck(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await head_of(reader)
+        try:
+            while await reader.read(4096):
+                pass
+            ended.append("closed")
+        except ConnectionResetError:
+            ended.append("reset")
+        writer.close()
+
+    async def work(connected: KubeApi) -> None:
+        with pytest.raises(ApiError, match="did not answer within 0.2 s"):
+            await connected.patch("/x", {}, seconds=0.2)
+        while not ended:
+            await asyncio.sleep(0.01)
+
+    asyncio.run(with_server(stuck, tmp_path, work))
+    assert ended == ["reset"]
+
+
+def test_token_is_read_anew_when_it_was_rotated(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("KUBECONFIG", str(tmp_path / "kubeconfig"))
+    (tmp_path / "token").write_text("old")
+    valid = "old"
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        while True:
+            try:
+                head = await head_of(reader)
+            except asyncio.IncompleteReadError:
+                break
+            status = "200 OK" if f"Bearer {valid}" in head else "401 Unauthorized"
+            writer.write(f"HTTP/1.1 {status}\r\nContent-Length: 2\r\n\r\n{{}}".encode())
+            await writer.drain()
+        writer.close()
+
+    async def work(connected: KubeApi) -> None:
+        nonlocal valid
+        assert bytes(await connected.get("/x")) == b"{}"
+        valid = "new"
+        with pytest.raises(ApiError) as caught:
+            await connected.get("/x")
+        assert caught.value.code == 401
+        (tmp_path / "token").write_text("new")
+        assert bytes(await connected.get("/x")) == b"{}"
+
+    asyncio.run(with_server(serve, tmp_path, work))

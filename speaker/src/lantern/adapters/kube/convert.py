@@ -26,6 +26,7 @@ from lantern.core.model import (
     ObjectRef,
     Operator,
     PoolSpec,
+    Preference,
     Requirement,
     Selector,
     Service,
@@ -176,6 +177,9 @@ def l2_advertisement(raw: msgspec.Raw) -> L2Advertisement:
         node_selectors=_selectors(spec.nodeSelectors),
         service_selectors=_selectors(spec.serviceSelectors),
         interfaces=tuple(spec.interfaces or ()),
+        preferences=tuple(
+            Preference(item.weight, _selector(item.preference)) for item in spec.preferredNodeSelectors or ()
+        ),
     )
 
 

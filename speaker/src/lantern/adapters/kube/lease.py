@@ -1,6 +1,6 @@
 # Copyright (c) 2026, Lantern contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Keeps a Lease for this process: takes it when it is free, renews it, gives it back. Decisions are `core.leadership`'s."""
+"""Keeps a Lease for this process: takes it when it is free, renews it, gives it back. `core.leadership` decides."""
 
 from __future__ import annotations
 

@@ -165,10 +165,16 @@ class IPAddressPool(Envelope):
     status: PoolStatus | None = None
 
 
+class PreferredNodes(msgspec.Struct):
+    weight: int
+    preference: LabelSelector
+
+
 class L2AdvertisementSpec(msgspec.Struct):
     ipAddressPools: list[str] | None = None
     ipAddressPoolSelectors: list[LabelSelector] | None = None
     nodeSelectors: list[LabelSelector] | None = None
+    preferredNodeSelectors: list[PreferredNodes] | None = None
     serviceSelectors: list[LabelSelector] | None = None
     interfaces: list[str] | None = None
 
