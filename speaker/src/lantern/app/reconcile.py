@@ -4,7 +4,8 @@
 
 A change only sets a flag, and one pass looks at everything. When nothing was going on the pass begins at once. Under a
 storm of changes passes are paced by what they cost: whatever arrives during the pause is part of the next one, so that
-a process takes no more than its share of a core however many changes there are.
+a process takes no more than its share of a core however many changes there are. What it did not use is saved up for a
+moment, so that a handful of changes after a quiet time is not paced at all.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from lantern.metrics import ClientMetrics
 
 log = logging.getLogger("lantern")
 
+_SAVED_SECONDS = 0.2
 _FIRST_RETRY_SECONDS = 0.5
 _LONGEST_RETRY_SECONDS = 10.0
 
@@ -44,6 +46,8 @@ class Reconciler:
 
     async def run(self) -> None:
         """For ever."""
+        clock = asyncio.get_running_loop().time
+        saved, since = _SAVED_SECONDS, clock()
         while True:
             await self._changed.wait()
             # Lines that have arrived already belong to this pass.
@@ -51,7 +55,11 @@ class Reconciler:
             self._changed.clear()
             began = time.process_time()
             await self.step()
-            await asyncio.sleep((time.process_time() - began) * (1 / self._share - 1))
+            now = clock()
+            saved = min(saved + (now - since) * self._share, _SAVED_SECONDS) - (time.process_time() - began)
+            since = now
+            if saved < 0:
+                await asyncio.sleep(-saved / self._share)
 
     async def step(self) -> None:
         """One pass, and the pause after a failed one."""
