@@ -111,7 +111,7 @@ def test_killed_ones_are_found_on_both_sides_and_come_back(start: Start) -> None
             async with ours("victim", host=victim.host) as again:
                 again.join(node.host)
                 await stays.shows("victim", "alive", 5)
-                assert node.present() == {"ours", "victim", "watches"}
+                await until(lambda: node.present() == {"ours", "victim", "watches"}, 3, "we have it back too")
 
     async def main() -> None:
         await asyncio.gather(serf_dies(), ours_dies())
