@@ -16,7 +16,14 @@ from typing import Any
 from lantern import __version__
 from lantern.l2.announcing import Options
 from lantern.pools import Problem, parse_address, parse_network
-from lantern.settings import ControllerSettings, ConvertSettings, ExplainSettings, SpeakerSettings
+from lantern.settings import (
+    ControllerSettings,
+    ConvertSettings,
+    ExplainSettings,
+    GossipSettings,
+    MembersSettings,
+    SpeakerSettings,
+)
 
 NAMESPACE_FILE = Path("/var/run/secrets/kubernetes.io/serviceaccount/namespace")
 LOG_LEVELS = ("all", "debug", "info", "warn", "error", "none")
@@ -34,7 +41,7 @@ class SettingsError(Exception):
 
 def load(
     argv: Sequence[str], environ: Mapping[str, str], namespace_file: Path = NAMESPACE_FILE
-) -> ControllerSettings | SpeakerSettings | ConvertSettings | ExplainSettings:
+) -> ControllerSettings | SpeakerSettings | ConvertSettings | ExplainSettings | MembersSettings:
     """The settings of the command that `argv` (without the program's name) asks for.
 
     Raises SettingsError naming every wrong value at once; argparse ends the program on --help and unknown flags.
@@ -42,6 +49,8 @@ def load(
     given = _parser().parse_args(argv)
     if given.command == "convert":
         return ConvertSettings(file=given.file, namespace=given.namespace)
+    if given.command == "members":
+        return MembersSettings(port=int(given.health_probe_port))
     namespace = given.namespace or environ.get("METALLB_NAMESPACE", "") or _file_text(namespace_file)
     if given.command == "explain":
         return _explain(given, namespace or _DEFAULT_NAMESPACE)
@@ -56,7 +65,8 @@ def load(
         if not node_name:
             problems.append("no node name: pass --node-name or set METALLB_NODE_NAME")
         problems += _speaker_problems(given)
-        settings = None if problems else _speaker(given, shared, node_name)
+        gossip = _gossip(given, environ, problems)
+        settings = None if problems else _speaker(given, shared, node_name, gossip)
     if settings is None:
         raise SettingsError(problems)
     return settings
@@ -95,10 +105,26 @@ def _controller(given: argparse.Namespace, shared: dict[str, Any]) -> Controller
     )
 
 
-def _speaker(given: argparse.Namespace, shared: dict[str, Any], node_name: str) -> SpeakerSettings:
+def _gossip(given: argparse.Namespace, environ: Mapping[str, str], problems: list[str]) -> GossipSettings:
+    """MetalLB's flags and variables; what is wrong with them is added to `problems`."""
+    address = given.ml_bindaddr or environ.get("METALLB_ML_BIND_ADDR", "")
+    port = given.ml_bindport or environ.get("METALLB_ML_BIND_PORT", "") or "7946"
+    if address and isinstance(found := parse_address(address, "--ml-bindaddr"), Problem):
+        problems.append(found.message)
+    if not port.isdecimal() or not 1 <= int(port) <= 65535:
+        problems.append(f'--ml-bindport "{port}" is not a port: give a number from 1 to 65535')
+        return GossipSettings()
+    folder = given.ml_secret_key_path or environ.get("METALLB_ML_SECRET_KEY_PATH", "")
+    return GossipSettings(bind_address=address, bind_port=int(port), secret_folder=folder)
+
+
+def _speaker(
+    given: argparse.Namespace, shared: dict[str, Any], node_name: str, gossip: GossipSettings
+) -> SpeakerSettings:
     return SpeakerSettings(
         **shared,
         node_name=node_name,
+        gossip=gossip,
         ignore_exclude_lb=given.ignore_exclude_lb,
         layer2=Options(
             refresh_seconds=float(given.announce_interval),
@@ -171,7 +197,7 @@ def _parser() -> argparse.ArgumentParser:
     shared.add_argument(
         "--config", default="config", help="name of the old ConfigMap that counts beside the objects (default: config)"
     )
-    names = "{controller,speaker,convert,explain}"
+    names = "{controller,speaker,convert,explain,members}"
     commands = parser.add_subparsers(dest="command", required=True, metavar=names)
 
     def command(name: str, text: str, *parents: argparse.ArgumentParser) -> argparse.ArgumentParser:
@@ -181,6 +207,8 @@ def _parser() -> argparse.ArgumentParser:
     _add_speaker(command("speaker", "announce from this node", shared))
     _add_convert(command("convert", "print the custom resources for an old ConfigMap (MetalLB 0.3 to 0.12)"))
     _add_explain(command("explain", "say why a Service has its address, or none"))
+    members = command("members", "show which speakers this node's speaker knows (run it in the speaker's pod)")
+    members.add_argument("--health-probe-port", type=int, default=17472, help="the speaker's (default: 17472)")
     return parser
 
 
@@ -210,6 +238,11 @@ def _add_speaker(speaker: argparse.ArgumentParser) -> None:
     )
     speaker.add_argument(
         "--probe-time", default="0.5", help="seconds to ask who has a new address, 0: do not (default: 0.5)"
+    )
+    speaker.add_argument("--ml-bindaddr", help="own address for finding other speakers [METALLB_ML_BIND_ADDR]")
+    speaker.add_argument("--ml-bindport", help="port for that (default: 7946) [METALLB_ML_BIND_PORT]")
+    speaker.add_argument(
+        "--ml-secret-key-path", help="folder with the key that speakers share [METALLB_ML_SECRET_KEY_PATH]"
     )
     speaker.add_argument("--ping-rate", default="1000", help="pings answered a second, 0: answer none (default: 1000)")
 

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, Lantern contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The command line: `lantern --version`, `lantern controller`, `lantern speaker`, `lantern convert`,
-`lantern explain`.
+`lantern explain`, `lantern members`.
 
 Reads arguments and environment, exactly once, and hands the result to the process's composition root.
 """
@@ -13,7 +13,7 @@ import sys
 from collections.abc import Mapping, Sequence
 
 from lantern.arguments import SettingsError, load
-from lantern.settings import ControllerSettings, ConvertSettings, ExplainSettings
+from lantern.settings import ControllerSettings, ConvertSettings, ExplainSettings, MembersSettings
 
 
 def main(argv: Sequence[str] | None = None, environ: Mapping[str, str] | None = None) -> int:
@@ -37,6 +37,10 @@ def main(argv: Sequence[str] | None = None, environ: Mapping[str, str] | None = 
         from lantern.app.explain import run as run_explain
 
         return run_explain(settings)
+    if isinstance(settings, MembersSettings):
+        from lantern.app.members import run as run_members
+
+        return run_members(settings)
     from lantern.app.speaker import run as run_speaker
 
     return run_speaker(settings)

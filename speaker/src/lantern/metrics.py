@@ -125,6 +125,12 @@ class SpeakerMetrics(ClientMetrics):
             "Addresses that this node does not announce because a stranger has them.",
             registry=registry,
         )
+        self.gossip_members = Gauge(
+            "lantern_gossip_members", "Speakers that this one knows, by their state.", ["state"], registry=registry
+        )
+        self.gossip_dropped = Counter(
+            "lantern_gossip_dropped", "Messages of other speakers that were not taken.", ["reason"], registry=registry
+        )
         self.withheld = Gauge(
             "lantern_services_withheld", "Services that this node does not announce.", ["reason"], registry=registry
         )

@@ -46,10 +46,22 @@ class ControllerSettings(Settings):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class GossipSettings:
+    """How speakers find each other; without a bind address they do not, and nodes count as alive while they are Ready."""
+
+    bind_address: str = ""
+    """The node's own address, which the others reach it by."""
+    bind_port: int = 7946
+    secret_folder: str = ""
+    """Where the Secret with the shared key is mounted."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class SpeakerSettings(Settings):
     """What only the speaker needs."""
 
     node_name: str
+    gossip: GossipSettings = GossipSettings()
     ignore_exclude_lb: bool = False
     """Announce from nodes labelled node.kubernetes.io/exclude-from-external-load-balancers too."""
     layer2: Options = Options()
@@ -67,6 +79,13 @@ class ConvertSettings:
     """Where the old configuration is; "-": standard input."""
     namespace: str = ""
     """The namespace of the custom resources; empty: the ConfigMap's."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MembersSettings:
+    """What `lantern members` needs: where the speaker serves its state."""
+
+    port: int = 17472
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from lantern.arguments import SettingsError, load
 from lantern.cli import main
+from lantern.l2.announcing import Options
 from lantern.settings import ControllerSettings, ConvertSettings, ExplainSettings, SpeakerSettings
 
 ENVIRON = {"METALLB_NAMESPACE": "metallb-system", "METALLB_NODE_NAME": "node1"}
@@ -95,3 +96,19 @@ def test_explain_finds_the_configuration_in_its_usual_place() -> None:
     assert load(["explain", "service", "tv"], {}, NOWHERE) == ExplainSettings(
         service=("default", "tv"), namespace="metallb-system"
     )
+
+
+def test_how_the_speaker_announces() -> None:
+    argv = ["speaker", "--announce-interval=60", "--probe-time=0", "--ping-rate=10"]
+    settings = load(argv, ENVIRON, NOWHERE)
+    assert isinstance(settings, SpeakerSettings) and settings.answer_ping
+    assert settings.layer2 == Options(refresh_seconds=60.0, probe_seconds=0.0, pings_per_second=10)
+    silent = load(["speaker", "--ping-rate=0"], ENVIRON, NOWHERE)
+    assert isinstance(silent, SpeakerSettings) and not silent.answer_ping
+
+
+def test_numbers_of_the_speaker_that_are_none_are_told() -> None:
+    with pytest.raises(SettingsError) as caught:
+        load(["speaker", "--announce-interval=-1", "--probe-time=soon", "--ping-rate=1.5"], ENVIRON, NOWHERE)
+    flags = [problem.split()[0] for problem in caught.value.problems]
+    assert flags == ["--announce-interval", "--probe-time", "--ping-rate"]

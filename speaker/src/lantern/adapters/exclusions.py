@@ -54,7 +54,7 @@ class InterfaceExclusions:
 
     def _read_stamp(self) -> _Stamp | None:
         try:
-            # kubelet replaces a ConfigMap's file by another one behind a link: the inode tells, even in the same second.
+            # kubelet puts another file in its place, with another inode, when the ConfigMap changes.
             found = self._file.stat()
         except OSError:
             return None

@@ -1,6 +1,6 @@
 # Copyright (c) 2026, Lantern contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The process's own HTTP port: /healthz (alive), /readyz (useful, or why not yet), /metrics.
+"""The process's own HTTP port: /healthz (alive), /readyz (useful, or why not yet), /metrics, and pages of its own.
 
 Enough of HTTP/1.1 for probes and Prometheus: one GET for each connection.
 """
@@ -8,8 +8,9 @@ Enough of HTTP/1.1 for probes and Prometheus: one GET for each connection.
 from __future__ import annotations
 
 import asyncio
+import json
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from http import HTTPStatus
 
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
@@ -25,9 +26,16 @@ _PLAIN = "text/plain; charset=utf-8"
 class StatusServer:
     """Serves until closed. `not_ready` says why the process is not ready, None when it is."""
 
-    def __init__(self, registry: CollectorRegistry, not_ready: Callable[[], str | None]) -> None:
+    def __init__(
+        self,
+        registry: CollectorRegistry,
+        not_ready: Callable[[], str | None],
+        pages: Mapping[str, Callable[[], object]] | None = None,
+    ) -> None:
+        """`pages` are served as JSON, by path."""
         self._registry = registry
         self._not_ready = not_ready
+        self._pages = pages or {}
         self._server: asyncio.Server | None = None
 
     async def start(self, host: str | None, port: int) -> int:
@@ -54,8 +62,11 @@ class StatusServer:
                 return status, _PLAIN, f"{reason or 'ok'}\n".encode()
             case "/metrics":
                 return HTTPStatus.OK, CONTENT_TYPE_LATEST, generate_latest(self._registry)
+            case _ if path in self._pages:
+                return HTTPStatus.OK, "application/json", json.dumps(self._pages[path]()).encode()
             case _:
-                return HTTPStatus.NOT_FOUND, _PLAIN, b"try /healthz, /readyz or /metrics\n"
+                paths = ", ".join(("/healthz", "/readyz", "/metrics", *self._pages))
+                return HTTPStatus.NOT_FOUND, _PLAIN, f"try {paths}\n".encode()
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:

@@ -24,11 +24,13 @@ _ERROR, _DONE = 2, 3
 _NEWLINK, _GETLINK = 16, 18
 _NEWADDR, _GETADDR = 20, 22
 _NEWROUTE, _GETROUTE = 24, 26
+_NEWNEIGH, _GETNEIGH = 28, 30
 _REQUEST, _DUMP = 0x001, 0x300
 _IFLA_ADDRESS, _IFLA_IFNAME, _IFLA_MASTER, _IFLA_EXT_MASK = 1, 3, 10, 29
 _SKIP_STATISTICS = 1 << 3
 _IFA_ADDRESS, _IFA_LOCAL = 1, 2
 _RTA_DST = 1
+_NDA_DST, _NDA_LLADDR = 1, 2
 _LOCAL_ROUTE = 2
 _GROUPS = 0x1 | 0x10 | 0x100
 """Changes of links, IPv4 addresses, IPv6 addresses."""
@@ -40,6 +42,7 @@ _ATTRIBUTE = struct.Struct("=HH")
 _LINK = struct.Struct("=BxHiII")
 _ADDRESS = struct.Struct("=BBBBi")
 _ROUTE = struct.Struct("=BBBBBBBBI")
+_NEIGHBOUR = struct.Struct("=BxxxiHBB")
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +79,12 @@ def addresses() -> list[AddressRecord]:
     """All addresses of all interfaces. Raises OSError."""
     dumped = _ask(_GETADDR, _DUMP, _ADDRESS.pack(socket.AF_UNSPEC, 0, 0, 0, 0))
     return [record for kind, body in dumped if kind == _NEWADDR and (record := read_address(body)) is not None]
+
+
+def neighbours() -> dict[Address, bytes]:
+    """MAC addresses (6 bytes) that the kernel has learned of the hosts it talks to. Raises OSError."""
+    dumped = _ask(_GETNEIGH, _DUMP, _NEIGHBOUR.pack(socket.AF_UNSPEC, 0, 0, 0, 0))
+    return dict(record for kind, body in dumped if kind == _NEWNEIGH and (record := read_neighbour(body)) is not None)
 
 
 def is_local(address: Address) -> bool:
@@ -134,6 +143,17 @@ def read_address(body: bytes) -> AddressRecord | None:
             return AddressRecord(index, ipaddress.IPv6Address(packed))
         case _:
             return None
+
+
+def read_neighbour(body: bytes) -> tuple[Address, bytes] | None:
+    """The body of an RTM_NEWNEIGH message; None when it is cut short, or the host has no (known) MAC address."""
+    if len(body) < _NEIGHBOUR.size:
+        return None
+    attributes = _attributes(body[_NEIGHBOUR.size :])
+    packed, mac = attributes.get(_NDA_DST, b""), attributes.get(_NDA_LLADDR, b"")
+    if len(packed) not in (4, 16) or len(mac) != 6:
+        return None
+    return ipaddress.ip_address(packed), mac
 
 
 class LinkEvents:

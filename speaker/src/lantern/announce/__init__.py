@@ -7,7 +7,7 @@ An announcer is given the complete desired state and makes it so; giving it twic
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Protocol
 
 from lantern.pools import Address
@@ -16,8 +16,17 @@ from lantern.pools import Address
 class Announcer(Protocol):
     """One way to announce."""
 
-    def apply(self, claims: Mapping[Address, frozenset[str] | None]) -> None:
-        """Announce exactly these addresses, each on the interfaces named (None: all)."""
+    def apply(
+        self,
+        claims: Mapping[Address, frozenset[str] | None],
+        *,
+        fresh: Collection[Address] = (),
+        forced: Collection[Address] = (),
+    ) -> None:
+        """Announce exactly these addresses, each on the interfaces named (None: all).
+
+        `fresh` ones were announced by nobody before; `forced` ones are announced whoever else has them.
+        """
 
     def close(self) -> None:
         """Withdraw everything and release what is held."""

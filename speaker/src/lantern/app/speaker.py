@@ -6,7 +6,9 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections import Counter
 from contextlib import closing
+from dataclasses import replace
 from typing import Any
 
 from prometheus_client import CollectorRegistry
@@ -22,15 +24,19 @@ from lantern.adapters.links import Link, scan
 from lantern.adapters.logs import fields
 from lantern.adapters.rtnetlink import LinkEvents
 from lantern.announce.layer2 import Layer2Announcer
+from lantern.app.cluster_macs import ClusterMacs
 from lantern.app.configuration import ConfigurationKeeper, Sources
 from lantern.app.layer2_reports import Layer2Reports
+from lantern.app.membership import Membership
 from lantern.app.process import run_until_stopped
 from lantern.app.reconcile import Reconciler
 from lantern.core.announce import Claim, Decision, Vantage, Withheld, claims_by_address, claims_by_service, decide
 from lantern.core.diff import difference
 from lantern.core.freshness import FreshAddresses
-from lantern.core.model import Endpoint, L2Advertisement, PoolSpec, Service, ServiceKey, Snapshot
+from lantern.core.model import Endpoint, L2Advertisement, Node, PoolSpec, Service, ServiceKey, Snapshot
 from lantern.core.requests import Denied, quoted
+from lantern.gossip.effects import Event, MemberEvent
+from lantern.gossip.members import MemberState
 from lantern.metrics import SpeakerMetrics
 from lantern.pools import Address
 from lantern.reasons import Reason
@@ -42,6 +48,7 @@ _SCAN_SECONDS = 2.0
 # Every node has a speaker, so that a burst of changes must not take the cluster's processors.
 _SHARE = 0.1
 _PROTOCOL = "layer2"
+_HANDOVER_SECONDS = 0.5
 
 
 def run(settings: SpeakerSettings) -> int:
@@ -73,8 +80,18 @@ class Speaker:
         self._background = Background()
         self._events = EventRecorder(api, "metallb-speaker", settings.node_name, self._background)
         self._reports = Layer2Reports(self._events, self._services_of)
+        self._macs = ClusterMacs(self._nodes.values)
         self._announcer = Layer2Announcer(
-            self._metrics, settings.layer2, answer_ping=settings.answer_ping, tell=self._reports.tell
+            self._metrics,
+            settings.layer2,
+            answer_ping=settings.answer_ping,
+            is_cluster_mac=self._macs.__contains__,
+            tell=self._reports.tell,
+        )
+        self._membership = (
+            Membership(settings.gossip, settings.node_name, self._metrics, self._members_changed)
+            if settings.gossip.bind_address
+            else None
         )
         self._fresh = FreshAddresses()
         self._excluded = InterfaceExclusions()
@@ -84,10 +101,15 @@ class Speaker:
 
     async def run(self) -> None:
         """For ever, or until cancelled."""
-        status = StatusServer(self._registry, self.not_ready)
+        pages = {"/members": self._membership.view if self._membership is not None else lambda: []}
+        status = StatusServer(self._registry, self.not_ready, pages)
         await status.start(self._settings.health_probe_host, self._settings.health_probe_port)
+        # Outside the group: it has to say goodbye when all else has stopped.
+        gossip = asyncio.create_task(self._membership.run()) if self._membership is not None else None
         try:
             async with asyncio.TaskGroup() as tasks:
+                if gossip is not None:
+                    tasks.create_task(_as_long_as(gossip))
                 for store in self._stores:
                     tasks.create_task(follow(self._api, store, self._reconciler.notify))
                 tasks.create_task(self._state.run())
@@ -95,9 +117,18 @@ class Speaker:
                 tasks.create_task(self._watch_links())
                 tasks.create_task(self._reconciler.run())
         finally:
+            await self._hand_over()
+            if gossip is not None:
+                gossip.cancel()
             self._announcer.close()
             status.close()
             await self._api.close()
+
+    async def _hand_over(self) -> None:
+        """Tell the others, and go on answering until the next owners have told the LAN."""
+        if self._membership is not None and self._announced:
+            await self._membership.leave()
+            await asyncio.sleep(_HANDOVER_SECONDS)
 
     def not_ready(self) -> str | None:
         """Why this node cannot announce anything yet; None when it can."""
@@ -139,6 +170,25 @@ class Speaker:
                 self._fresh.announced(item.service.addresses)
         self._tell(decided)
 
+    def _members_changed(self, event: Event) -> None:
+        if self._membership is None or not isinstance(event, MemberEvent):
+            return
+        states = Counter(member.state.name.lower() for member in self._membership.members)
+        for state in MemberState:
+            self._metrics.gossip_members.labels(state=state.name.lower()).set(states[state.name.lower()])
+        self._reconciler.notify()
+
+    def _living(self) -> dict[str, Node]:
+        """The nodes by name. Speakers know sooner than the API server which of them are alive."""
+        nodes = {node.name: node for node in self._nodes.values()}
+        if self._membership is None:
+            return nodes
+        self._membership.look_for(nodes.values())
+        if not self._membership.has_met:
+            return nodes
+        present = {member.name for member in self._membership.members if member.present}
+        return {name: replace(node, ready=name in present) for name, node in nodes.items()}
+
     def _services_of(self, address: Address) -> list[Service]:
         return [service for service in self._services.values() if address in service.addresses]
 
@@ -151,7 +201,7 @@ class Speaker:
             pools=pools,
             services=tuple(self._services.values()),
             endpoints=endpoints,
-            nodes={node.name: node for node in self._nodes.values()},
+            nodes=self._living(),
             advertisements=advertisements,
             lb_class=self._settings.lb_class,
         )
@@ -191,3 +241,8 @@ class Speaker:
             if denied.reason is Reason.NO_INTERFACE:
                 message = f'{denied.sentence} with protocol "{_PROTOCOL}"'
                 self._events.record(service, "Warning", "announceFailed", message)
+
+
+async def _as_long_as(task: asyncio.Task[None]) -> None:
+    """Fails when the task fails; being cancelled leaves the task alone."""
+    await asyncio.shield(task)

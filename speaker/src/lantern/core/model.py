@@ -189,6 +189,14 @@ class PoolSpec:
     """The object's status: assigned IPv4 and IPv6, available IPv4 and IPv6. Says nothing that is decided on."""
 
 
+@dataclass(frozen=True, slots=True)
+class Preference:
+    """Nodes that rather than others announce. `weight`: 1 to 100; the weights of all that match are added up."""
+
+    weight: int
+    selector: Selector
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class L2Advertisement:
     """An L2Advertisement object: announce these pools' addresses from these nodes over these interfaces."""
@@ -199,6 +207,8 @@ class L2Advertisement:
     node_selectors: tuple[Selector, ...] = ()
     service_selectors: tuple[Selector, ...] = ()
     interfaces: tuple[str, ...] = ()
+    preferences: tuple[Preference, ...] = ()
+    """spec.preferredNodeSelectors"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

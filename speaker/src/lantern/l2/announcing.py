@@ -115,23 +115,19 @@ class Announcing:
         """
         wanted, before = dict(claims), self._wanted
         self._wanted = wanted
-        lost = tuple(address for address in before if address not in wanted)
-        gained = tuple(address for address in wanted if address not in before)
-        moved = tuple(
-            address for address, interfaces in wanted.items() if before.get(address, interfaces) != interfaces
-        )
-        for address in lost:
+        change = _difference(before, wanted)
+        for address in change.lost:
             self._claims.remove(address)
             for part in (self._bursts, self._probing, self._watch):
                 part.stop(address)
-        for address in gained:
+        for address in change.gained:
             claim = Claim(address, wanted[address], Stage.PROBING)
             self._claims.add(claim)
             if address in fresh and address not in forced and self._options.probe_seconds > 0:
                 self._probing.start(address, now=now)
             else:
                 self._announce(claim, now)
-        for address in moved:
+        for address in change.moved:
             self._move(address, now)
         for address in forced:
             waiting = self._claims.of(address)
@@ -139,7 +135,7 @@ class Announcing:
                 self._probing.stop(address)
                 self._announce(waiting, now)
         self._collect(now)
-        return Change(gained, lost, moved)
+        return change
 
     def set_interfaces(
         self, interfaces: Iterable[Interface], *, own_macs: Collection[bytes], news: bool, now: float
@@ -293,6 +289,24 @@ class Announcing:
             if claim.allows(interface) and only in (None, interface.name):
                 for frame in _frames(claim.address, interface.mac, purpose):
                     self._effects.append(SendFrame(interface.name, frame, claim.address, purpose))
+
+
+def _difference(
+    before: Mapping[Address, frozenset[str] | None], wanted: Mapping[Address, frozenset[str] | None]
+) -> Change:
+    """One look at each address: with thousands of them, that is what costs."""
+    gained: list[Address] = []
+    moved: list[Address] = []
+    nowhere: frozenset[str] = frozenset()
+    for address, interfaces in wanted.items():
+        known = before.get(address, nowhere)
+        if known is nowhere and address not in before:
+            gained.append(address)
+        elif known != interfaces:
+            moved.append(address)
+    everything_stays = len(before) == len(wanted) - len(gained)
+    lost = () if everything_stays else tuple(address for address in before if address not in wanted)
+    return Change(tuple(gained), lost, tuple(moved))
 
 
 def _frames(address: Address, mac: bytes, purpose: Purpose) -> tuple[bytes, ...]:

@@ -56,9 +56,6 @@ class Claims:
     def __iter__(self) -> Iterator[Claim]:
         return iter(self._by_bytes.values())
 
-    def __len__(self) -> int:
-        return len(self._by_bytes)
-
     def get(self, address: bytes) -> Claim | None:
         """By the bytes of a packet."""
         return self._by_bytes.get(address)

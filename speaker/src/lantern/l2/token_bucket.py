@@ -4,7 +4,6 @@
 
 from __future__ import annotations
 
-
 _WHOLE = 1 - 1e-6
 """Of a token: who waits exactly as long as told must not find it missing by a rounding error."""
 

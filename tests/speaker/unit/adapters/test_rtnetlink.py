@@ -21,6 +21,7 @@ from lantern.adapters.rtnetlink import (
     messages,
     read_address,
     read_link,
+    read_neighbour,
 )
 
 UP, BROADCAST, RUNNING, MULTICAST = 0x1, 0x2, 0x40, 0x1000
@@ -147,3 +148,32 @@ def test_waiting_for_events_ends_in_time() -> None:
         return asyncio.get_running_loop().time() - started
 
     assert asyncio.run(main()) < 5
+
+
+def neighbour(*attributes: bytes) -> bytes:
+    """The body of RTM_NEWNEIGH."""
+    return struct.pack("=BxxxiHBB", 2, 3, 2, 0, 1) + b"".join(attributes)
+
+
+def test_neighbour_is_an_address_and_its_mac() -> None:
+    body = neighbour(attribute(1, bytes([192, 168, 2, 12])), attribute(2, MAC))
+    assert read_neighbour(body) == (ipaddress.ip_address("192.168.2.12"), MAC)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"",
+        neighbour(),
+        neighbour(attribute(1, bytes([192, 168, 2, 12]))),
+        neighbour(attribute(1, b"abc"), attribute(2, MAC)),
+        neighbour(attribute(1, bytes(4)), attribute(2, bytes(20))),
+    ],
+)
+def test_neighbour_without_a_mac_is_none(body: bytes) -> None:
+    assert read_neighbour(body) is None
+
+
+def test_kernel_tells_its_neighbours() -> None:
+    # There may be none; each that there is has a MAC address.
+    assert all(len(mac) == 6 for mac in rtnetlink.neighbours().values())
