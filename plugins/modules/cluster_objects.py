@@ -43,11 +43,6 @@ options:
     description: Create objects that do not exist, and never touch one that does. For generated keys.
     type: bool
     default: false
-  optional:
-    description:
-      - Leave out objects of a kind that the cluster does not serve, as of a Kubernetes that is too old for it.
-    type: bool
-    default: false
   owned_only:
     description:
       - With O(state=absent) leave objects alone that are not Lantern's own.
@@ -166,7 +161,6 @@ def work(module: AnsibleModule) -> dict[str, t.Any]:
             create_only=options["create_only"],
             kind_seconds=options["timeout"],
             dry_run=module.check_mode,
-            optional=options["optional"],
         )
     else:
         outcomes = objects.remove(
@@ -192,7 +186,6 @@ def main() -> None:
             manifests={"type": "list", "elements": "dict", "required": True},
             state={"type": "str", "choices": ["present", "absent"], "default": "present"},
             create_only={"type": "bool", "default": False},
-            optional={"type": "bool", "default": False},
             owned_only={"type": "bool", "default": False},
             prune={
                 "type": "list",

@@ -104,29 +104,19 @@ def differences(outcomes: list[Outcome], dump: t.Callable[[Manifest], str]) -> l
 
 
 def apply(
-    cluster: Cluster,
-    manifests: list[Manifest],
-    *,
-    create_only: bool,
-    kind_seconds: float,
-    dry_run: bool,
-    optional: bool = False,
+    cluster: Cluster, manifests: list[Manifest], *, create_only: bool, kind_seconds: float, dry_run: bool
 ) -> list[Outcome]:
     """Bring the objects into being as the manifests say, in their order.
 
     `create_only` leaves an object that exists as it is. A kind that is not served yet is waited for up to
     `kind_seconds`; in a dry run nothing is installed that would make it appear, so that the manifest itself stands for
-    what would be there. With `optional` a kind that the cluster does not serve is passed over at once.
+    what would be there.
     """
     check(manifests)
     outcomes = []
     absent_namespaces = set()
     for manifest in manifests:
         namespace = manifest["metadata"].get("namespace")
-        if optional and not _served(cluster, manifest, 0, True):
-            note = f"left out, as the cluster does not serve {manifest['kind']} of {manifest['apiVersion']}"
-            outcomes.append(Outcome(messages.name_of(manifest), None, None, note))
-            continue
         served = _served(cluster, manifest, 0 if dry_run else kind_seconds, dry_run)
         found = _find(cluster, manifest) if served else None
         before = cleaned(found)

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from lantern.core.leadership import Leadership, LeaseRecord, Take, Timings
 
-TIMES = Timings(duration=4, renew=1, margin=1, settle=0.3)
+TIMES = Timings(duration=4, renew=1, margin=1)
 STEP = 0.05
 CONTENDERS = ("a", "b", "c")
 

@@ -13,7 +13,7 @@ import msgspec
 
 from lantern.adapters.kube.api import ApiError
 from lantern.adapters.kube.reflector import Store
-from lantern.adapters.kube.writer import Background, EventRecorder, Sink, write_status
+from lantern.adapters.kube.writer import Background, EventRecorder, Sink, mark_taken_over, write_status
 from lantern.adapters.logs import fields
 from lantern.core.decisions import TAKEN_AWAY, Assign, AssignKind, Note, Plan, Refuse, Release
 from lantern.core.diff import difference
@@ -66,6 +66,26 @@ class Assigner:
             for error in errors:
                 if error is not None:
                     raise error
+
+    async def fence(self, plan: Plan, leader: str) -> None:
+        """Make out of date whatever a controller that led before may still send to Services this plan is about.
+
+        Raises ApiError. A Service that has changed meanwhile needs no mark, but must be read anew.
+        """
+        concerned: tuple[Assign | Release | Refuse, ...] = (*plan.assign, *plan.release, *plan.refuse)
+        services = {item.service.key: item.service for item in concerned}
+        gate = asyncio.Semaphore(_PARALLEL_WRITES)
+
+        async def mark(service: Service) -> None:
+            async with gate:
+                self._background.urgent()
+                try:
+                    await mark_taken_over(self._api, service, leader, max(self._seconds_left(), 0.001))
+                except ApiError as error:
+                    if not error.is_outdated:
+                        raise
+
+        await asyncio.gather(*(mark(service) for service in services.values()))
 
     def tell(self, plan: Plan) -> None:
         """Log and Event for refusals and notes that are new or say something else than before."""

@@ -75,8 +75,8 @@ class Controller:
         self._events = EventRecorder(api, "metallb-controller", background=background)
         timings = Timings(duration=settings.lease_duration, renew=settings.lease_renew)
         # Outside a cluster there is no pod; the name only has to differ from that of any other controller.
-        identity = settings.pod_name or f"{os.uname().nodename}-{secrets.token_hex(4)}"
-        self._lease = LeaseKeeper(api, settings.namespace, LEASE, identity, timings, self._lead_or_follow)
+        self._identity = settings.pod_name or f"{os.uname().nodename}-{secrets.token_hex(4)}"
+        self._lease = LeaseKeeper(api, settings.namespace, LEASE, self._identity, timings, self._lead_or_follow)
         reporter = Reporter.controller(settings.pod_name, settings.pod_uid)
         self._state = StateKeeper(api, settings.namespace, reporter, self._lease.may_write)
         self._configuration = ConfigurationKeeper(
@@ -162,6 +162,10 @@ class Controller:
         for store in self._stores:
             await relist(self._api, store)
         await self._memory.load()
+        pools = self._configuration.refresh().pools
+        if self._lease.by_force and pools is not None:
+            await self._assigner.fence(plan(self._snapshot(pools)), self._identity)
+            await relist(self._api, self._services)
         self._read_in_term = term
         log.info("state read anew", extra=fields(services=sum(1 for _ in self._services.values())))
 

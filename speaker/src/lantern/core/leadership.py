@@ -21,9 +21,6 @@ class Timings:
     renew: float = 1.0
     margin: float = 0.75
     """The holder stops writing so long before its time is over, so that writes under way end in time."""
-    settle: float = 0.3
-    """Pause after taking a Lease over from a holder that did not give it back: whoever guards writes by the Lease (the
-    API server's admission, see roles/deploy) must have seen the new holder before it writes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +59,8 @@ class Leadership:
         self._known_absent = False
         self._seen_at = 0.0
         self._renewed_at: float | None = None
-        self._usable_from = 0.0
+        self.by_force = False
+        """Whether this process leads because the one before fell silent: that one may not know yet that it does not."""
 
     def saw(self, record: LeaseRecord | None, *, now: float) -> None:
         """The Lease as read or watched; None: there is none."""
@@ -77,8 +75,7 @@ class Leadership:
         """A write that was begun at `started` succeeded; `record` is its answer."""
         previous = self._record
         if self._renewed_at is None:
-            given_back = previous is None or previous.holder in ("", self._identity)
-            self._usable_from = now if given_back else now + self._timings.settle
+            self.by_force = previous is not None and previous.holder not in ("", self._identity)
         self._record, self._seen_at, self._renewed_at, self._known_absent = record, now, started, False
 
     def resign(self) -> None:
@@ -105,7 +102,7 @@ class Leadership:
 
     def seconds_left(self, *, now: float) -> float:
         """How long it stays so without a renewal; 0 when it is not so."""
-        if self._renewed_at is None or now < self._usable_from:
+        if self._renewed_at is None:
             return 0.0
         return max(0.0, self._renewed_at + self._timings.duration - self._timings.margin - now)
 
@@ -113,11 +110,6 @@ class Leadership:
     def holds(self) -> bool:
         """Whether the Lease named this process when it was last seen, be its time over or not."""
         return self._renewed_at is not None
-
-    @property
-    def usable_from(self) -> float:
-        """The moment from which the holder may write."""
-        return self._usable_from
 
     @property
     def holder(self) -> str:

@@ -13,6 +13,8 @@ from lantern.pools import Address, Pool
 
 ANNOTATION_PREFIXES = ("metallb.io/", "metallb.universe.tf/")
 """Where Services ask for things; the first prefix that has a key wins."""
+TAKEN_OVER_ANNOTATION = "lantern.homelab/taken-over-by"
+"""On a Service without an address, written by a controller that took over from one that may still be writing."""
 HOST_PARTS_ANNOTATION = "lantern.homelab/ipv6-host-parts"
 """On an IPAddressPool: comma-separated IPv6 ranges or CIDRs that are completed by the nodes' own prefix."""
 PINS_ANNOTATION = "lantern.homelab/pinned"
@@ -91,7 +93,7 @@ class Service:
     created: str = ""
     labels: Mapping[str, str] = field(default_factory=dict)
     annotations: Mapping[str, str] = field(default_factory=dict)
-    """Only those under ANNOTATION_PREFIXES."""
+    """Only those under ANNOTATION_PREFIXES, and TAKEN_OVER_ANNOTATION."""
     is_load_balancer: bool = True
     lb_class: str = ""
     families: tuple[int, ...] = (4,)

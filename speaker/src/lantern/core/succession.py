@@ -143,6 +143,7 @@ class Succession:
         self._invited: dict[VipKey, tuple[str, float]] = {}
         self._contested: set[VipKey] = set()
         self._balance_at = 0.0
+        self._majority = True
 
     def invite(self, by: str, offered: Iterable[tuple[VipKey, int]], *, now: float) -> None:
         """An owner asks this node to follow it for these VIPs, each with its term."""
@@ -160,13 +161,16 @@ class Succession:
         self_word: Bulletin,
         *,
         current: bool = True,
+        majority: bool = True,
         now: float,
     ) -> Outcome:
         """What this node owns now is in `mine` afterwards.
 
         `others` are the speakers that are alive; `self_word` says what this node can do (its tenures are not looked
-        at); `current`: the facts from the API server are not old, so that they may speak against a living owner.
+        at); `current`: the facts from the API server are not old, so that they may speak against a living owner;
+        `majority`: at least half of the speakers that were there lately are alive as this node sees it.
         """
+        self._majority = majority
         speakers = {**others, self._me: self_word}
         state = _Pass(now, vips, speakers, Field(speakers), self._holders(vip_of, others))
         if len(self._past) > 2 * len(vip_of) + _REMEMBERED:
@@ -348,7 +352,7 @@ class Succession:
             if chosen == self._me:
                 self._take(state, vip, Why.OVERDUE if overdue else Why.NEW if past is None else Why.VACANT)
                 continue
-            # Whoever is next waits one step at least, and seldom does anybody wait so long: who it is can be found then.
+            # The next in line waits one step at least. Who that is takes many hashes, and can be found then.
             due = self._vacant[vip.key] + self._timing.step_seconds
             if due <= state.now:
                 due = self._vacant[vip.key] + self._turn(vip, chosen, state) * self._timing.step_seconds
@@ -420,12 +424,13 @@ class Succession:
         if why is Why.OVERDUE and holder is not None:
             grace = self._grace.get(vip.key, self._timing.grace_seconds)
             self._grace[vip.key] = min(2 * grace, self._timing.greatest_grace_seconds)
-        self._begin(vip.key, state.now)
+        # A few that follow many are more likely cut off than alone: when they meet again, the many are to go on.
+        self._begin(vip.key, state.now, follows=self._majority or why is not Why.VACANT)
         state.taken.append(Change(vip.key, why, "" if peer == self._me else peer))
 
-    def _begin(self, key: VipKey, now: float) -> None:
+    def _begin(self, key: VipKey, now: float, *, follows: bool = True) -> None:
         past = self._past.get(key)
-        term = past.term + 1 if past is not None else 1
+        term = past.term + follows if past is not None else 1
         self.mine[key] = Tenure(term, now)
         self._note(key, term, self._me)
         self._vacant.pop(key, None)

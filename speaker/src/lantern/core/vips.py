@@ -12,7 +12,7 @@ changed. What is built does not depend on the order of the changes.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 from lantern.core.candidates import Candidacy, Candidate, Fit, World
@@ -100,7 +100,7 @@ class VipIndex:
         return known.found if known is not None and isinstance(known.found, Fit) else None
 
     @property
-    def services(self) -> Iterable[ServiceKey]:
+    def services(self) -> Collection[ServiceKey]:
         """All Services that are the speakers' business."""
         return self._known.keys()
 

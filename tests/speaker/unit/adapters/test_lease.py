@@ -12,7 +12,7 @@ from lantern.adapters.kube.lease import LeaseKeeper
 from lantern.core.leadership import Timings
 
 LEASES = "/apis/coordination.k8s.io/v1/namespaces/metallb-system/leases"
-QUICK = Timings(duration=0.4, renew=0.05, margin=0.1, settle=0.02)
+QUICK = Timings(duration=0.4, renew=0.05, margin=0.1)
 
 Scenario = Callable[[FakeKube, LeaseKeeper, LeaseKeeper], Awaitable[None]]
 

@@ -8,7 +8,9 @@ import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
+import pytest
 from fakes.kube import FakeKube, raw
+from lantern.adapters.kube.api import ApiError
 from lantern.app.controller import Controller
 from lantern.settings import ControllerSettings
 
@@ -217,3 +219,35 @@ def test_gauges_tell_the_use_of_pools() -> None:
         assert value("metallb_allocator_ipv6_addresses_in_use_total") == 0
 
     run(scenario, existing=((POOLS, home("192.168.2.128/25", "fd00::/64")), (SERVICES, web())))
+
+
+LEASES = "/apis/coordination.k8s.io/v1/namespaces/metallb-system/leases"
+
+
+def test_write_of_a_leader_that_was_frozen_is_out_of_date_when_another_took_over() -> None:
+    """What it decided before may be sent at any time after: the version that it names must be gone by then."""
+
+    async def scenario(kube: FakeKube, controller: Controller) -> None:
+        stale = dict(kube.objects[SERVICES]["web"]["metadata"])
+        await until(lambda: address(kube))
+        marks = [patch for patch in kube.patches if "status" not in patch]
+        assert [patch["metadata"]["resourceVersion"] for patch in marks] == [stale["resourceVersion"]]
+        late = {"metadata": {"resourceVersion": stale["resourceVersion"]}, "status": {"loadBalancer": None}}
+        with pytest.raises(ApiError) as refused:
+            await kube.patch("/api/v1/namespaces/default/services/web/status", late)
+        assert refused.value.code == 409
+        # The mark goes with the assignment.
+        assert "lantern.homelab/taken-over-by" not in kube.objects[SERVICES]["web"]["metadata"]["annotations"]
+
+    lease = {"metadata": {"name": "lantern-controller"}, "spec": {"holderIdentity": "dead", "leaseDurationSeconds": 1}}
+    existing = ((POOLS, home("192.168.2.128/25")), (SERVICES, web()), (LEASES, lease))
+    run(scenario, existing=existing)
+
+
+def test_lease_that_was_given_back_needs_no_marks() -> None:
+    async def scenario(kube: FakeKube, controller: Controller) -> None:
+        await until(lambda: address(kube))
+        assert len(kube.patches) == 1
+
+    lease = {"metadata": {"name": "lantern-controller"}, "spec": {"leaseDurationSeconds": 1}}
+    run(scenario, existing=((POOLS, home("192.168.2.128/25")), (SERVICES, web()), (LEASES, lease)))

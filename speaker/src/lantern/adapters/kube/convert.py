@@ -20,6 +20,7 @@ from lantern.core.model import (
     ANNOTATION_PREFIXES,
     HOST_PARTS_ANNOTATION,
     PINS_ANNOTATION,
+    TAKEN_OVER_ANNOTATION,
     Endpoint,
     L2Advertisement,
     Node,
@@ -35,6 +36,7 @@ from lantern.core.model import (
 )
 from lantern.pools import Address, Pool, Problem, parse_address
 
+_KEPT_ANNOTATIONS = (*ANNOTATION_PREFIXES, TAKEN_OVER_ANNOTATION)
 _VERSIONS = {"IPv4": 4, "IPv6": 6}
 _SERVICE_NAME_LABEL = "kubernetes.io/service-name"
 
@@ -62,7 +64,7 @@ def service(raw: msgspec.Raw) -> Service:
         resource_version=meta.resourceVersion,
         created=meta.creationTimestamp or "",
         labels=meta.labels or {},
-        annotations={key: value for key, value in annotations if key.startswith(ANNOTATION_PREFIXES)},
+        annotations={key: value for key, value in annotations if key.startswith(_KEPT_ANNOTATIONS)},
         is_load_balancer=spec.type == "LoadBalancer",
         lb_class=spec.loadBalancerClass or "",
         families=tuple(families) if has_cluster_ip else (),

@@ -72,6 +72,11 @@ class LeaseKeeper:
         return self._machine.seconds_left(now=self._now())
 
     @property
+    def by_force(self) -> bool:
+        """Whether the one before did not give the Lease back, and may still believe to hold it."""
+        return self._machine.by_force
+
+    @property
     def holder(self) -> str:
         """Who holds the Lease, as far as known; empty: nobody."""
         return self._machine.holder
@@ -107,9 +112,8 @@ class LeaseKeeper:
                 pass
 
     def _until_change(self, pause: float) -> float:
-        """The pause, cut short where leadership begins or ends by time alone."""
-        now = self._now()
-        moments = [pause, self._machine.usable_from - now, self._machine.seconds_left(now=now)]
+        """The pause, cut short where leadership ends by time alone."""
+        moments = [pause, self._machine.seconds_left(now=self._now())]
         return max(0.001, min(moment for moment in moments if moment > 0)) if pause > 0 else 0.0
 
     async def _take(self, take: Take) -> float:

@@ -15,7 +15,7 @@ import msgspec
 
 from lantern.adapters.kube.api import ApiError
 from lantern.adapters.logs import fields
-from lantern.core.model import ObjectRef, Service
+from lantern.core.model import TAKEN_OVER_ANNOTATION, ObjectRef, Service
 from lantern.pools import Address
 
 log = logging.getLogger("lantern.kube")
@@ -60,12 +60,24 @@ def status_patch(service: Service, addresses: tuple[Address, ...], pool: str | N
     No addresses and no pool: take both away.
     """
     annotations: dict[str, str | None] = {POOL_ANNOTATION: pool}
-    if _OLD_POOL_ANNOTATION in service.annotations:
-        annotations[_OLD_POOL_ANNOTATION] = None
+    for outlived in (_OLD_POOL_ANNOTATION, TAKEN_OVER_ANNOTATION):
+        if outlived in service.annotations:
+            annotations[outlived] = None
     return {
         "metadata": {"resourceVersion": service.resource_version, "annotations": annotations},
         "status": {"loadBalancer": {"ingress": [{"ip": str(address)} for address in addresses] or None}},
     }
+
+
+async def mark_taken_over(api: Sink, service: Service, leader: str, seconds: float) -> msgspec.Raw:
+    """Give the Service a newer version, so that a write of another controller that is still under way is refused.
+
+    Raises ApiError as `write_status`.
+    """
+    path = f"/api/v1/namespaces/{service.key.namespace}/services/{service.key.name}/status"
+    annotations = {TAKEN_OVER_ANNOTATION: leader}
+    body = {"metadata": {"resourceVersion": service.resource_version, "annotations": annotations}}
+    return await api.patch(path, body, seconds)
 
 
 async def write_status(

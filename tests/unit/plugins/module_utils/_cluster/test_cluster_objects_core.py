@@ -159,11 +159,3 @@ def test_diff_hides_secrets_even_when_only_their_contents_differ():
     assert len(records) == 2
     assert "topsecret" not in str(records)
     assert all(record["before"] != record["after"] for record in records)
-
-
-def test_an_optional_object_of_an_unserved_kind_is_left_out():
-    cluster = FakeCluster()
-    lamp = {"apiVersion": "x/v1", "kind": "Lamp", "metadata": {"name": "l"}}
-    (outcome,) = objects.apply(cluster, [lamp], create_only=False, kind_seconds=9, dry_run=False, optional=True)
-    assert not outcome.changed and "does not serve Lamp" in outcome.note
-    assert cluster.writes == []
