@@ -20,7 +20,11 @@ from .topology import SYSTEMS, Topology, TopologyError, plan
 
 
 def main(arguments: list[str] | None = None) -> int:
-    options = _parser().parse_args(arguments)
+    given = sys.argv[1:] if arguments is None else arguments
+    options = _parser().parse_args(given)
+    if hasattr(options, "arguments"):
+        # argparse takes away the first "--", which kubectl exec needs.
+        options.arguments = given[1:]
     try:
         return int(options.action(options) or 0)
     except (LabError, TopologyError) as error:
