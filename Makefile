@@ -4,7 +4,7 @@ COMPILE = tests/env pip-compile --quiet --upgrade --generate-hashes --allow-unsa
   --no-emit-index-url --no-emit-find-links --no-emit-trusted-host
 
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-down test lock
+.PHONY: help demo demo-down test bench soak lock
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -17,6 +17,12 @@ demo-down: ## end the lab that demo left up
 
 test: ## every test, the ones in the virtual homelab included
 	@tests/env tests/run
+
+bench: ## Lantern and MetalLB measured side by side into docs/benchmarks.md; BENCH=--help lists options
+	@PYTHONPATH=tests/bench tests/env python -m benchmarks $(BENCH)
+
+soak: ## what takes too long for test: faults in the virtual homelab
+	@tests/env pytest -q --durations=10 -c tests/faults/pytest.ini tests/faults
 
 lock: ## compile both lock files anew
 	@$(COMPILE) --output-file speaker/requirements.lock speaker/requirements.in

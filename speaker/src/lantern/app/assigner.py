@@ -25,6 +25,7 @@ from lantern.reasons import Reason
 log = logging.getLogger("lantern.controller")
 
 _PARALLEL_WRITES = 16
+_WRITE_SECONDS = 10.0
 
 
 def detail(service: Service, **values: object) -> dict[str, Any]:
@@ -33,7 +34,7 @@ def detail(service: Service, **values: object) -> dict[str, Any]:
 
 
 class Assigner:
-    """Writes plans. `seconds_left` tells for how long this process may still write; 0: not at all."""
+    """Writes plans. `may_write` is asked before each write."""
 
     def __init__(
         self,
@@ -42,22 +43,25 @@ class Assigner:
         events: EventRecorder,
         background: Background,
         metrics: ControllerMetrics,
-        seconds_left: Callable[[], float],
+        may_write: Callable[[], bool],
     ) -> None:
         self._api = api
         self._services = services
         self._events = events
         self._background = background
         self._metrics = metrics
-        self._seconds_left = seconds_left
+        self._may_write = may_write
         self._refused: Mapping[ServiceKey, tuple[Denied, ...]] = {}
         self._noted: Mapping[tuple[ServiceKey, str], Denied] = {}
         self._waiting_since: dict[ServiceKey, float] = {}
         self._under_way: set[asyncio.Task[msgspec.Raw]] = set()
+        self._unsure: dict[ServiceKey, Assign] = {}
+        """Writes whose answer was lost: they may have happened all the same, and then people must be told."""
 
     async def apply(self, plan: Plan) -> None:
         """Write all of a plan. One Service that cannot be written holds up no other; the first error is raised last."""
         self._note_waiting(plan)
+        self._tell_unsure(plan)
         # Releases come first: an address is free in the cluster before it is written into another Service.
         batches: tuple[Sequence[Assign | Release], ...] = (plan.release, plan.assign)
         for batch in batches:
@@ -80,7 +84,7 @@ class Assigner:
             async with gate:
                 self._background.urgent()
                 try:
-                    await mark_taken_over(self._api, service, leader, max(self._seconds_left(), 0.001))
+                    await mark_taken_over(self._api, service, leader, _WRITE_SECONDS)
                 except ApiError as error:
                     if not error.is_outdated:
                         raise
@@ -119,13 +123,12 @@ class Assigner:
             self._background.urgent()
             if item.lost is not None and item.lost.reason in TAKEN_AWAY:
                 await self._tell_lost(service, item.lost)
-            # Asked for last, and the write ends within it: whoever leads next must not find it still under way.
-            seconds = self._seconds_left()
-            if seconds <= 0:
+            # Asked for last. A write that is on its way when another controller takes over is refused: see `fence`.
+            if not self._may_write():
                 self._metrics.writes.labels(outcome="not leading").inc()
                 return None
             try:
-                writing = write_status(self._api, service, addresses, pool, seconds)
+                writing = write_status(self._api, service, addresses, pool, _WRITE_SECONDS)
                 self._services.wrote(await self._to_its_end(writing))
             except ApiError as error:
                 if error.is_outdated:
@@ -133,11 +136,21 @@ class Assigner:
                     log.debug("Service changed meanwhile", extra=detail(service, error=str(error)))
                     return None
                 self._metrics.writes.labels(outcome="error").inc()
+                if error.code == 0 and isinstance(item, Assign):
+                    self._unsure[service.key] = item
                 log.error("Service not written", extra=detail(service, error=str(error)))
                 return error
         self._metrics.writes.labels(outcome="written").inc()
         self._tell_written(item)
         return None
+
+    def _tell_unsure(self, plan: Plan) -> None:
+        """The Service has what was written without an answer: so it was written."""
+        unsure, self._unsure = self._unsure, {}
+        for kept in plan.keep if unsure else ():
+            item = unsure.get(kept.service.key)
+            if item is not None and item.addresses == kept.service.addresses:
+                self._tell_written(item)
 
     def _tell_written(self, item: Assign | Release) -> None:
         service = item.service

@@ -90,9 +90,7 @@ class Controller:
         # Terms count the changes of leadership; the state was read anew in the one noted.
         self._term = 0
         self._read_in_term = -1
-        self._assigner = Assigner(
-            api, self._services, self._events, background, self._metrics, self._lease.seconds_left
-        )
+        self._assigner = Assigner(api, self._services, self._events, background, self._metrics, self._lease.may_write)
         self._pool_status = PoolStatusWriter(api, sources.pools.path, background, self._lease.may_write)
         self._memory = MemoryStore(api, settings.namespace, background, self._lease.may_write)
 

@@ -6,13 +6,13 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 
 import msgspec
 import pytest
 from fakes.kube import FakeKube, raw
 from lantern.adapters.kube.api import ApiError
-from lantern.adapters.kube.reflector import Follower, Store, follow, take
+from lantern.adapters.kube.reflector import Follower, Store, follow, relist, take
 from lantern.adapters.kube.wire import WatchLine
 
 PATH = "/things"
@@ -195,3 +195,43 @@ def test_follow_misses_nothing_of_an_outage(history_lost: bool, monkeypatch: pyt
         await until(lambda: sorted(held.values()) == [3, 4])
 
     followed(scenario)
+
+
+def numbered(name: str, version: int) -> msgspec.Raw:
+    return raw({"metadata": {"name": name, "namespace": "n", "resourceVersion": str(version)}})
+
+
+def version_of(value: msgspec.Raw) -> str:
+    found: str = msgspec.json.decode(value)["metadata"]["resourceVersion"]
+    return found
+
+
+class SlowList:
+    """A list that is read at version 100 while the watch goes on."""
+
+    def __init__(self, meanwhile: Callable[[], None]) -> None:
+        self._meanwhile = meanwhile
+
+    async def list(self, path: str, only: str = "") -> tuple[str, list[msgspec.Raw]]:
+        self._meanwhile()
+        return "100", [numbered("kept", 50), numbered("changed", 60), numbered("deleted", 70)]
+
+    def watch(self, path: str, resource_version: str, only: str = "") -> AsyncIterator[WatchLine]:
+        raise AssertionError("the watch runs elsewhere")
+
+
+def test_list_read_beside_a_watch_undoes_nothing_that_the_watch_told_meanwhile() -> None:
+    store = Store("services", "/api/v1/services", version_of)
+    store.replace([numbered("kept", 50), numbered("changed", 60), numbered("deleted", 70)], "90")
+
+    def meanwhile() -> None:
+        store.upsert(numbered("new", 105))
+        store.upsert(numbered("changed", 104))
+        store.remove(numbered("deleted", 103))
+        # Told late: the list knows of it already.
+        store.upsert(numbered("gone-by-then", 95))
+
+    asyncio.run(relist(SlowList(meanwhile), store))
+    assert {key.name: value for key, value in store.items()} == {"kept": "50", "changed": "104", "new": "105"}
+    # Nothing is kept for later: an old line stays history.
+    assert not store.upsert(numbered("gone-by-then", 95))

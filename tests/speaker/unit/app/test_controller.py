@@ -251,3 +251,26 @@ def test_lease_that_was_given_back_needs_no_marks() -> None:
 
     lease = {"metadata": {"name": "lantern-controller"}, "spec": {"leaseDurationSeconds": 1}}
     run(scenario, existing=((POOLS, home("192.168.2.128/25")), (SERVICES, web()), (LEASES, lease)))
+
+
+def test_write_whose_answer_is_lost_is_told_all_the_same() -> None:
+    async def scenario(kube: FakeKube, controller: Controller) -> None:
+        await until(lambda: controller.not_ready() is None)
+        original = kube.patch
+        lost = 0
+
+        async def without_answer(path: str, body: Mapping[str, Any], seconds: float | None = None) -> Any:
+            nonlocal lost
+            answer = await original(path, body, seconds)
+            if not lost and "/services/" in path:
+                lost += 1
+                raise ApiError("the Kubernetes API did not answer within 10.0 s")
+            return answer
+
+        kube.patch = without_answer  # type: ignore[method-assign]
+        kube.put(SERVICES, web())
+        await until(lambda: kube.events)
+        assert reasons(kube) == [("IPAllocated", 'Assigned IP ["192.168.2.128"]')]
+        assert len(kube.patches) == 1
+
+    run(scenario, existing=((POOLS, home("192.168.2.128/25")),))

@@ -12,7 +12,7 @@ import pytest
 from fakes.records import advertisement, labelled, node, pool, service
 from lantern.core.announce import Vantage, claims_by_address, decide
 from lantern.core.elect import owner
-from lantern.core.model import EXCLUDE_LABEL, Endpoint, ServiceKey, Snapshot
+from lantern.core.model import EXCLUDE_LABEL, Endpoint, Preference, ServiceKey, Snapshot
 from lantern.reasons import Reason
 
 WEB = ServiceKey("default", "web")
@@ -189,3 +189,16 @@ def test_services_that_share_an_address_share_its_interfaces() -> None:
     )
     merged = claims_by_address(decide(state, view(OWNER, "eth1", "eth2")))
     assert merged == {IP: frozenset({"eth1", "eth2"})}
+
+
+def test_preferred_node_owns_before_the_hash() -> None:
+    (loser, *_) = [name for name in NODES if name != OWNER]
+    nodes = {name: node(name, labels={"wired": "yes"} if name == loser else {}) for name in NODES}
+    preferred = advertisement(preferences=(Preference(10, labelled(wired="yes")),))
+    assert announcers(snapshot(nodes=nodes, advertisements=(preferred,))) == [loser]
+
+
+def test_sharing_service_that_is_selected_by_labels_is_not_announced() -> None:
+    shared = service("web", "192.168.2.128", labels={"app": "web"}, asks={"allow-shared-ip": "key"})
+    ads = (advertisement(service_selectors=(labelled(app="web"),)),)
+    assert reasons(snapshot(services=(shared,), advertisements=ads), "node1") == [Reason.SHARED_AND_SELECTED]

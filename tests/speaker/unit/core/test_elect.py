@@ -38,3 +38,13 @@ def test_removing_a_loser_changes_nothing() -> None:
     for loser in nodes:
         if loser != winner:
             assert owner(ip, [name for name in nodes if name != loser]) == winner
+
+
+def test_the_greatest_weight_goes_before_the_hash() -> None:
+    """Computed with MetalLB's own function, for 10.20.30.1."""
+    ip = ip_address("10.20.30.1")
+    weights = {"edge-a": 100, "edge-b": 100}
+    nodes = ["edge-a", "edge-b", "worker-a"]
+    for winner in ("edge-b", "edge-a", "worker-a"):
+        assert owner(ip, nodes, weights) == winner
+        nodes.remove(winner)

@@ -67,10 +67,6 @@ class LeaseKeeper:
         """Whether this process is the one that writes, at this very moment."""
         return self._machine.may_write(now=self._now())
 
-    def seconds_left(self) -> float:
-        """How long it stays so without a renewal."""
-        return self._machine.seconds_left(now=self._now())
-
     @property
     def by_force(self) -> bool:
         """Whether the one before did not give the Lease back, and may still believe to hold it."""

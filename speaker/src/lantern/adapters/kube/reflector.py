@@ -9,6 +9,7 @@ No event is lost: a watch goes on where the last one ended, and a list after los
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import random
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator
@@ -61,6 +62,8 @@ class Store(Generic[T]):
         self._convert = convert
         self._held: dict[ObjectId, Held[T]] = {}
         self._written: dict[ObjectId, int] = {}
+        self._meanwhile: list[tuple[msgspec.Raw, bool]] | None = None
+        """While a list is read beside a running watch: what the watch tells, and whether the object is gone."""
         self.listed_version = 0
         """Whatever happened up to this version is in the list that was taken last."""
 
@@ -91,19 +94,40 @@ class Store(Generic[T]):
             self._take(key, meta, raw)
         for key in self._held.keys() - seen:
             self._forget(key)
+        # The watch was ahead of this list; what it told after the list's version holds.
+        for raw, gone in self._meanwhile or ():
+            self._apply(raw, gone)
         first, self.is_synced = not self.is_synced, True
         return first or before != {key: held.value for key, held in self._held.items()}
 
+    @contextlib.contextmanager
+    def listing_beside_watch(self) -> Iterator[None]:
+        """A list is read while the watch goes on: `replace` must not undo what the watch tells meanwhile."""
+        self._meanwhile = []
+        try:
+            yield
+        finally:
+            self._meanwhile = None
+
     def upsert(self, raw: msgspec.Raw) -> bool:
         """Take one object that was added or modified; whether that changes what is known of it."""
-        key, meta = _identity(raw)
-        # A watch may lag behind a list that was taken meanwhile; it must not bring back what is gone.
-        return not self._is_history(meta) and self._take(key, meta, raw)
+        return self._told(raw, gone=False)
 
     def remove(self, raw: msgspec.Raw) -> bool:
         """Take one object that was deleted; whether it was known."""
+        return self._told(raw, gone=True)
+
+    def _told(self, raw: msgspec.Raw, gone: bool) -> bool:
+        if self._meanwhile is not None:
+            self._meanwhile.append((raw, gone))
+        return self._apply(raw, gone)
+
+    def _apply(self, raw: msgspec.Raw, gone: bool) -> bool:
         key, meta = _identity(raw)
-        return not self._is_history(meta) and self._forget(key)
+        # A watch may lag behind a list that was taken meanwhile; it must not bring back what is gone.
+        if self._is_history(meta):
+            return False
+        return self._forget(key) if gone else self._take(key, meta, raw)
 
     def _is_history(self, meta: Meta) -> bool:
         return 0 < _number(meta.resourceVersion) <= self.listed_version
@@ -202,9 +226,10 @@ class Source(Protocol):
 
 async def relist(api: Source, store: Store[T]) -> bool:
     """Read the whole collection anew, beside a running watch; whether anything changed. Raises ApiError."""
-    version, raws = await api.list(store.path, store.only)
-    # The watch may have listed anew meanwhile, and goes on from there.
-    return _number(version) >= store.listed_version and store.replace(raws, version)
+    with store.listing_beside_watch():
+        version, raws = await api.list(store.path, store.only)
+        # The watch may have listed anew meanwhile, and goes on from there.
+        return _number(version) >= store.listed_version and store.replace(raws, version)
 
 
 async def follow(api: Source, store: Store[T], on_change: Callable[[], None]) -> None:

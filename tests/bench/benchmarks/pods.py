@@ -1,0 +1,100 @@
+# Copyright (c) 2026, Lantern contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The load balancer's own pods: which there are, which one leads, what they use."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from homelab.shell import LabError
+
+from . import processes
+from .api import ClusterApi, RefusedError
+from .processes import Usage
+from .services import until
+
+SYSTEM = "metallb-system"
+READY_SECONDS = 180.0
+
+
+@dataclass(frozen=True, slots=True)
+class Pod:
+    """A pod: `container` is the id of its first container, empty while it has none."""
+
+    name: str
+    container: str
+    ready: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Pods:
+    """The pods of Deployment `controller` and DaemonSet `speaker`. `lease`: of the leader, empty without election."""
+
+    api: ClusterApi
+    lease: str
+
+    def of(self, component: str) -> list[Pod]:
+        """Those of one component (controller, speaker) that are not on their way out."""
+        found = self.api.get(f"{path()}?labelSelector=component%3D{component}")["items"]
+        return [_pod(item) for item in found if "deletionTimestamp" not in item["metadata"]]
+
+    def leader(self) -> Pod:
+        """The controller that works now: the holder of the Lease; without election the only one.
+
+        Raises:
+            LabError: there is none.
+        """
+        pods = self.of("controller")
+        if self.lease:
+            holder = self._holder()
+            pods = [pod for pod in pods if pod.name == holder]
+        if len(pods) != 1:
+            raise LabError(f"no controller leads: of those that run, Lease {self.lease or '(none)'} names none")
+        return pods[0]
+
+    def _holder(self) -> str:
+        try:
+            lease = self.api.get(f"/apis/coordination.k8s.io/v1/namespaces/{SYSTEM}/leases/{self.lease}")
+        except RefusedError as refused:
+            if refused.status == 404:
+                return ""
+            raise
+        return str(lease["spec"].get("holderIdentity") or "")
+
+    def wait_ready(self) -> None:
+        """Wait until Deployment `controller` is complete and one of its pods leads."""
+
+        def complete() -> bool:
+            wanted = self.api.get(f"/apis/apps/v1/namespaces/{SYSTEM}/deployments/controller")["spec"]["replicas"]
+            pods = self.of("controller")
+            return len(pods) == wanted and all(pod.ready for pod in pods) and self.has_leader()
+
+        until(complete, READY_SECONDS, "the controller's pods are ready and one leads")
+
+    def has_leader(self) -> bool:
+        try:
+            self.leader()
+        except LabError:
+            return False
+        return True
+
+    def usage(self, component: str) -> list[Usage]:
+        """What each pod of a component uses."""
+        return [processes.usage(processes.of_container(pod.container)) for pod in self.of(component) if pod.container]
+
+
+def path(name: str = "") -> str:
+    """The load balancer's pods, or one of them, in the API."""
+    return f"/api/v1/namespaces/{SYSTEM}/pods" + (f"/{name}" if name else "")
+
+
+def api_server(api: ClusterApi) -> Usage:
+    """What the API server itself uses."""
+    found = api.get("/api/v1/namespaces/kube-system/pods?labelSelector=component%3Dkube-apiserver")["items"]
+    return processes.usage(processes.of_container(_pod(found[0]).container))
+
+
+def _pod(item: dict[str, Any]) -> Pod:
+    statuses = item["status"].get("containerStatuses") or [{}]
+    return Pod(item["metadata"]["name"], statuses[0].get("containerID", ""), bool(statuses[0].get("ready")))

@@ -1,0 +1,93 @@
+# Copyright (c) 2026, Lantern contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The page and the picture out of results as the measurements leave them."""
+
+from __future__ import annotations
+
+import xml.etree.ElementTree as ElementTree
+from typing import Any
+
+import pytest
+from benchmarks import picture, report
+from benchmarks.controller import scenarios
+
+
+def _session(contender: str, run: int, **values: float | None) -> dict[str, Any]:
+    return {
+        "contender": contender,
+        "run": run,
+        "load": 0.5 * run,
+        "values": {key.replace("__", "@"): value for key, value in values.items()},
+        "samples": {},
+        "failures": {},
+        "writes": {},
+        "curve": [],
+    }
+
+
+@pytest.fixture
+def results() -> dict[str, Any]:
+    ours = [_session("lantern", run, burst_last__1000=20.0 + run, single_p50=20.0) for run in (1, 2, 3)]
+    theirs = [_session("metallb", run, burst_last__1000=80.0, single_p50=40.0) for run in (1, 2, 3)]
+    theirs[2]["values"]["burst_last@1000"] = None
+    theirs[2]["failures"]["burst_last@1000"] = "4 Service(s) without an address after 600 s"
+    ours[0]["writes"] = {"burst@1000": {"controller: patch services/status": 1000}}
+    ours[0]["curve"] = [[0.0, 0.1], [0.5, 0.9]]
+    return {
+        "machine": {"Kernel": "6.1"},
+        "versions": {"lantern": "1.0", "metallb": "v0.16.1", "nobody": ""},
+        "options": {"sizes": [1000]},
+        "sessions": [*ours, *theirs, _session("nobody", 1, burst_created__1000=9.6)],
+        "micro": {"lantern": {"allocate": [8.0, 9.0]}, "metallb": {"allocate": [26_000.0]}},
+    }
+
+
+def _row(page: str, start: str) -> list[str]:
+    line = next(line for line in page.splitlines() if line.startswith(f"| {start}"))
+    return [cell.strip() for cell in line.strip("|").split("|")]
+
+
+def test_rows_hold_target_both_contenders_and_the_ratio(results: dict[str, Any]) -> None:
+    page = report.markdown(results)
+    assert _row(page, "1,000 Services created by 8 clients")[3:] == ["≤ 25 ✓", "22 (21–23)", "80, failed 1×", "3.64×"]
+    assert _row(page, "One Service on an idle cluster")[2:] == ["ms", "≤ 30 ✓", "20", "40", "2×"]
+    assert _row(page, "One more address out of a /16")[2:] == ["µs", "≤ 20 ✓", "8.5 (8–9)", "26,000", "3,059×"]
+
+
+def test_a_target_that_is_missed_is_said_so(results: dict[str, Any]) -> None:
+    for session in results["sessions"]:
+        session["values"]["single_p50"] = 31.0
+    assert _row(report.markdown(results), "One Service on an idle cluster")[3] == "≤ 30 ✗"
+
+
+def test_failures_versions_writes_and_the_floor_are_told(results: dict[str, Any]) -> None:
+    page = report.markdown(results)
+    assert "- MetalLB, run 3, burst_last@1000: 4 Service(s) without an address" in page
+    assert "| Measured | Lantern 1.0, MetalLB v0.16.1 |" in page
+    assert "| burst, 1,000 Services | Lantern | controller: patch services/status | 1,000 |" in page
+    assert "Creating 1,000 Services takes 9.6 s where no load balancer runs" in page
+    assert f"]({report.PICTURE})" in page
+
+
+def test_a_row_that_nobody_measured_is_left_out(results: dict[str, Any]) -> None:
+    assert "SIGKILL" not in report.markdown(results)
+
+
+def test_the_keys_of_rows_are_unique() -> None:
+    keys = [row.key for scenario in scenarios((1000, 5000)) for row in scenario.rows]
+    assert len(keys) == len(set(keys))
+
+
+def test_the_picture_has_two_lines_for_each_contender() -> None:
+    drawn = picture.burst({"Lantern": [(0.0, 0.2), (1.0, 1.1)], "Metal & LB": [(0.0, 4.0), (2.0, 8.0)]})
+    root = ElementTree.fromstring(drawn)
+    lines = root.findall("{*}polyline")
+    assert len(lines) == 4
+    last = [float(line.attrib["points"].split()[-1].split(",")[0]) for line in lines]
+    assert last[3] == max(last), "the last address of the slower one is at the right edge"
+    assert "Metal & LB: has its IP" in {text.text for text in root.findall("{*}text")}
+
+
+def test_nothing_measured_gives_no_picture() -> None:
+    with pytest.raises(ValueError, match="nothing to draw"):
+        picture.burst({})
