@@ -47,7 +47,7 @@ class ControllerSettings(Settings):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GossipSettings:
-    """How speakers find each other; without a bind address they do not, and nodes count as alive while they are Ready."""
+    """How speakers find each other; without a bind address they do not, and nodes are alive while they are Ready."""
 
     bind_address: str = ""
     """The node's own address, which the others reach it by."""

@@ -9,7 +9,7 @@ import time
 
 import pytest
 from lablib.kube import NAMESPACE, ApiServer
-from lablib.objects import SERVICES, address, make_pool, make_service
+from lablib.objects import address, make_pool, make_service
 from lablib.process import Lantern, Start, eventually
 
 LEASES = f"/apis/coordination.k8s.io/v1/namespaces/{NAMESPACE}/leases"

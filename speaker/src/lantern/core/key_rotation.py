@@ -11,7 +11,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 SPREAD_SECONDS = 150.0
-"""Longest time between the first and the last speaker that knows a new key: kubelet's sync period and cache, doubled."""
+"""Longest time between the first and the last speaker that knows a new key: kubelet's sync and cache, doubled."""
 
 
 @dataclass(frozen=True, slots=True)
