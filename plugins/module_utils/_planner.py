@@ -13,6 +13,7 @@ import difflib
 from dataclasses import dataclass, field
 from typing import Any, Mapping, Sequence
 
+from ansible_collections.homelab.lantern.plugins.module_utils._pins import Pin, annotation, pin_problems, read_pins
 from ansible_collections.homelab.lantern.plugins.module_utils._pools import (
     AddressRange,
     Pool,
@@ -24,7 +25,6 @@ from ansible_collections.homelab.lantern.plugins.module_utils._pools import (
     trimmed,
     warnings,
 )
-from ansible_collections.homelab.lantern.plugins.module_utils._pins import Pin, annotation, pin_problems, read_pins
 
 try:
     import netaddr
