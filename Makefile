@@ -23,6 +23,7 @@ bench: ## Lantern and MetalLB measured side by side into docs/benchmarks.md; BEN
 
 soak: ## what takes too long for test: faults in the virtual homelab
 	@tests/env pytest -q --durations=10 -c tests/faults/pytest.ini tests/faults
+	@tests/env pytest -q --durations=10 tests/e2e/test_6_*.py
 
 lock: ## compile both lock files anew
 	@$(COMPILE) --output-file speaker/requirements.lock speaker/requirements.in

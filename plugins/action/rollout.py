@@ -1,16 +1,13 @@
 # Copyright (c) 2026, Lantern contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Prints what the module homelab.lantern.rollout sees while it waits; modules cannot print by themselves."""
+"""Prints what the module homelab.lantern.rollout sees while it waits."""
 
 from __future__ import annotations
 
-import time
 import typing as t
 
 from ansible.plugins.action import ActionBase
-from ansible.utils.display import Display
-
-display = Display()
+from ansible_collections.homelab.lantern.plugins.plugin_utils import _progress
 
 MODULE = "homelab.lantern.rollout"
 DEFAULT_TIMEOUT = 180
@@ -23,16 +20,4 @@ class ActionModule(ActionBase):
         super().run(tmp, task_vars)
         options = dict(self._task.args)
         seconds = float(options.get("timeout", DEFAULT_TIMEOUT))
-        started = time.monotonic()
-        seen = ""
-        while True:
-            left = max(1, round(seconds - (time.monotonic() - started)))
-            result = self._execute_module(
-                module_name=MODULE, module_args=dict(options, timeout=left, previous_progress=seen), task_vars=task_vars
-            )
-            if result.get("failed") or "progress" not in result:
-                return result
-            seen = result["progress"]
-            display.display(f"    {time.monotonic() - started:4.0f} s  {seen}")
-            if result["ready"]:
-                return result
+        return _progress.follow(self._execute_module, MODULE, options, seconds, task_vars)

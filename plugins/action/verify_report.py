@@ -29,8 +29,8 @@ class ActionModule(ActionBase):
                 "probes": {"type": "list", "elements": "dict", "default": []},
             }
         )
-        info = options["info"]
-        rows = report.cluster_rows(info) + report.waiting_rows(info) + report.probe_rows(options["probes"])
+        info, probes = options["info"], options["probes"]
+        rows = report.cluster_rows(info) + report.waiting_rows(info) + report.probe_rows(probes)
         lines = report.table(rows)
         colours = {BAD: constants.COLOR_ERROR, GOOD: constants.COLOR_OK}
         display.display(f"    {lines[0]}")
@@ -39,6 +39,8 @@ class ActionModule(ActionBase):
         if not info["services"]:
             for line in report.NO_SERVICES:
                 display.display(f"    {line}")
+        for node in sorted({probe["own_node"] for probe in probes if probe.get("own_node")}):
+            display.warning(report.ON_A_NODE.format(node))
         problem = report.complaint(rows)
         if problem and not self._task.check_mode:
             result.update(failed=True, msg=problem)

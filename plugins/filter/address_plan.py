@@ -37,7 +37,7 @@ options:
     type: dict
     default: {}
   router:
-    description: V(type) (V(dnsmasq) or V(none)) and optionally V(address) of the router.
+    description: V(type) (see role P(homelab.lantern.reserve#role)) and optionally V(address) of the router.
     type: raw
   router_hosts:
     description: Name and address of the hosts in group C(router).
@@ -99,6 +99,14 @@ _value:
           size: 32
           pinned: default/web=192.168.2.230
           ipv6_host_parts: []
+    reservations:
+      description: Address of each host that owns one, by name.
+      type: dict
+      sample: {printer: 192.168.2.9}
+    dhcp:
+      description: What the router's DHCP server hands out today (C(before)) and without the pools (C(after)).
+      type: dict
+      sample: {before: [192.168.2.100-192.168.2.249], after: [192.168.2.100-192.168.2.222]}
     problems:
       description: What forbids using these pools, one sentence each; empty when the plan is good.
       type: list

@@ -14,6 +14,18 @@ from dataclasses import dataclass, field
 from typing import Any, Mapping, Sequence
 
 from ansible_collections.homelab.lantern.plugins.module_utils._pins import Pin, annotation, pin_problems, read_pins
+from ansible_collections.homelab.lantern.plugins.module_utils._plan_ranges import (
+    cut,
+    cut_warnings,
+    dhcp_ranges,
+    dhcp_warnings,
+    served_after,
+)
+from ansible_collections.homelab.lantern.plugins.module_utils._plan_words import (
+    control_plane_warnings,
+    notices,
+    summary,
+)
 from ansible_collections.homelab.lantern.plugins.module_utils._pools import (
     AddressRange,
     Pool,
@@ -25,6 +37,7 @@ from ansible_collections.homelab.lantern.plugins.module_utils._pools import (
     trimmed,
     warnings,
 )
+from ansible_collections.homelab.lantern.plugins.module_utils._routers import BY_LOGIN, ROUTER_TYPES
 
 try:
     import netaddr
@@ -33,9 +46,7 @@ try:
 except ImportError as error:
     NETADDR_ERROR = str(error)
 
-EXCLUDE_LABEL = "node.kubernetes.io/exclude-from-external-load-balancers"
 POOL_KEYS = ("name", "addresses", "size", "auto_assign", "avoid_buggy_ips", "ipv6_host_parts")
-ROUTER_TYPES = ("dnsmasq", "none")
 SERVE_CHOICES = ("auto", "true", "false")
 
 
@@ -71,9 +82,10 @@ class _Draft:
 def address_plan(inventory: Inventory) -> dict[str, Any]:
     """The plan of the whole LAN.
 
-    Returns lan (text), router (type, address), nodes, pools ([{name, addresses, auto_assign, avoid_buggy_ips, size}]
-    with the LAN's network and broadcast address left out), problems, warnings and notices (lists of sentences), and
-    summary (a table as text). Nothing may be changed anywhere while there are problems.
+    Returns lan (text), router (type, address), nodes, reservations, dhcp (before and after), pools ([{name, addresses,
+    auto_assign, avoid_buggy_ips, size}] without what lies outside the LAN and its network and broadcast address),
+    problems, warnings and notices (lists of sentences), and summary (a table as text). Nothing may be changed anywhere
+    while there are problems.
     """
     network = parse_network(inventory.lan, "lantern_lan")
     found: list[str] = [_lan_message(inventory.lan)] if isinstance(network, Problem) else []
@@ -81,25 +93,30 @@ def address_plan(inventory: Inventory) -> dict[str, Any]:
     router, router_problems = _router(inventory)
     reservations, reservation_problems = _reservations(inventory.reservations)
     drafts, pool_problems = _drafts(inventory.pools)
-    found += router_problems + reservation_problems + pool_problems + _host_problems(inventory)
+    served, range_problems = dhcp_ranges(inventory.router)
+    found += router_problems + range_problems + reservation_problems + pool_problems + _host_problems(inventory)
     nodes = {name: address for name, address in inventory.nodes.items() if address}
     taken = [address for address in list(nodes.values()) + list(reservations.values()) + [router["address"]] if address]
-    pools, size_problems = _with_proposals(drafts, lan, taken)
+    pools, size_problems = _with_proposals(drafts, lan, taken, served)
     found += size_problems
     found += [item.message for item in problems(pools, nodes, router["address"] or None, reservations)]
     pins, pin_mistakes = read_pins(inventory.pins)
     found += pin_mistakes + pin_problems(pins, pools)
     host_parts = {draft.name: draft.host_parts for draft in drafts}
     planned = [_planned(pool, lan, pins, host_parts.get(pool.name, ())) for pool in pools]
+    dhcp = served_after(served, planned)
+    warned = _warnings(pools, lan, inventory, router) + cut_warnings(pools, lan) + dhcp_warnings(dhcp, router)
     return {
         "lan": lan,
         "router": router,
         "nodes": dict(inventory.nodes),
+        "reservations": reservations,
+        "dhcp": dhcp,
         "pools": planned,
         "problems": _unique(found),
-        "warnings": _unique(_warnings(pools, lan, inventory, router) + _control_plane_warnings(inventory)),
-        "notices": _notices(inventory),
-        "summary": _summary(lan, router, inventory, planned),
+        "warnings": _unique(warned + control_plane_warnings(inventory)),
+        "notices": notices(inventory),
+        "summary": summary(lan, router, inventory, planned, dhcp),
     }
 
 
@@ -127,7 +144,7 @@ def _router(inventory: Inventory) -> tuple[dict[str, str], list[str]]:
         return plan, []
     if not isinstance(given, Mapping):
         return plan, [f'lantern_router: "{given}" is no mapping. Write lantern_router: {{type: dnsmasq}}.']
-    found = _unknown_keys("lantern_router", given, ("type", "address"))
+    found = _unknown_keys("lantern_router", given, ("type", "address", "dhcp_ranges"))
     plan["type"] = str(given.get("type", "none"))
     plan["address"] = str(given.get("address") or next(iter(inventory.router_hosts.values()), ""))
     if plan["type"] not in ROUTER_TYPES:
@@ -136,7 +153,7 @@ def _router(inventory: Inventory) -> tuple[dict[str, str], list[str]]:
             "(none: you keep the DHCP range out of the pools yourself)."
         )
         found.append(message.format(plan["type"], ", ".join(ROUTER_TYPES)))
-    elif plan["type"] != "none" and not inventory.router_hosts:
+    elif plan["type"] in BY_LOGIN and not inventory.router_hosts:
         message = (
             "lantern_router.type is {0}, but the inventory group router has no host. "
             "Add the router to that group with ansible_host and ansible_user, or set lantern_router.type: none."
@@ -263,8 +280,13 @@ def _host_parts(where: str, given: Any) -> tuple[tuple[str, ...], list[str]]:
     return parts, found
 
 
-def _with_proposals(drafts: Sequence[_Draft], lan: str, taken: Sequence[str]) -> tuple[list[Pool], list[str]]:
-    """The pools in the order written; those with a size get the highest free block of the LAN that is large enough."""
+def _with_proposals(
+    drafts: Sequence[_Draft], lan: str, taken: Sequence[str], served: Sequence[AddressRange]
+) -> tuple[list[Pool], list[str]]:
+    """The pools in the order written; those with a size get the highest free block of the LAN that is large enough.
+
+    Best one that the DHCP server does not hand out; where there is none, one that it has to give up.
+    """
     given = [draft.pool for draft in drafts if draft.pool is not None]
     if len(given) == len(drafts) or not lan:
         return given, []
@@ -280,7 +302,8 @@ def _with_proposals(drafts: Sequence[_Draft], lan: str, taken: Sequence[str]) ->
             pools.append(draft.pool)
             continue
         blocks = list(free.iter_ipranges())
-        block = next((item for item in reversed(blocks) if item.size >= draft.size), None)
+        unserved = list(_without(free, served).iter_ipranges())
+        block = next((item for item in [*reversed(unserved), *reversed(blocks)] if item.size >= draft.size), None)
         if block is None:
             largest = max(blocks, key=lambda item: item.size) if blocks else None
             room = (
@@ -319,8 +342,13 @@ def _free(lan: str, taken: Sequence[str], given: Sequence[Pool]) -> Any:
     return free
 
 
+def _without(free: Any, served: Sequence[AddressRange]) -> Any:
+    """The netaddr.IPSet without these ranges."""
+    return free - netaddr.IPSet(netaddr.IPRange(str(item.first_address), str(item.last_address)) for item in served)
+
+
 def _planned(pool: Pool, lan: str, pins: Sequence[Pin], host_parts: Sequence[str]) -> dict[str, Any]:
-    addresses = list(trimmed(pool, lan)) if lan else list(pool.addresses)
+    addresses = list(trimmed(cut(pool, lan), lan)) if lan else list(pool.addresses)
     return {
         "name": pool.name,
         "addresses": addresses,
@@ -335,7 +363,7 @@ def _planned(pool: Pool, lan: str, pins: Sequence[Pin], host_parts: Sequence[str
 def _warnings(pools: Sequence[Pool], lan: str, inventory: Inventory, router: Mapping[str, str]) -> list[str]:
     if not lan:
         return []
-    found = [item.message for item in warnings(pools, lan)]
+    found = [item.message for item in warnings([cut(pool, lan) for pool in pools], lan)]
     network = parse_network(lan)
     hosts = dict(inventory.nodes)
     hosts["(router)"] = router["address"]
@@ -356,63 +384,6 @@ def _warnings(pools: Sequence[Pool], lan: str, inventory: Inventory, router: Map
             "The router's address is not known, so it was not compared with the pools. Set lantern_router.address."
         )
     return found
-
-
-def _only_control_plane(inventory: Inventory) -> bool:
-    workers: set[str] = set(inventory.nodes) - set(inventory.control_plane)
-    return bool(inventory.nodes) and (not workers or len(inventory.nodes) == 1)
-
-
-def _control_plane_warnings(inventory: Inventory) -> list[str]:
-    if _only_control_plane(inventory) and str(inventory.serve_from_control_plane).lower() == "false":
-        message = (
-            "Every node is a control-plane node ({0}), and kubeadm labels those {1}: no Service will answer. "
-            "Set lantern_serve_from_control_plane: auto, or remove the label yourself: kubectl label node {2} {1}-"
-        )
-        return [message.format(", ".join(inventory.nodes), EXCLUDE_LABEL, next(iter(inventory.nodes)))]
-    return []
-
-
-def _notices(inventory: Inventory) -> list[str]:
-    serve = str(inventory.serve_from_control_plane).lower()
-    found = []
-    if _only_control_plane(inventory) and serve != "false":
-        message = (
-            "There is no node besides the control plane ({0}). kubeadm labels such nodes {1}, which keeps Services "
-            "away from them; stage deploy removes the label, so that Services answer "
-            "(lantern_serve_from_control_plane: false leaves it alone)."
-        )
-        found.append(message.format(", ".join(inventory.nodes), EXCLUDE_LABEL))
-    elif serve == "true":
-        message = "lantern_serve_from_control_plane is true: stage deploy removes the label {0} from {1}."
-        found.append(message.format(EXCLUDE_LABEL, ", ".join(inventory.control_plane) or "the control-plane nodes"))
-    return found
-
-
-def _sort_key(text: str) -> tuple[int, int]:
-    address = parse_address(text)
-    return (9, 0) if isinstance(address, Problem) else (address.version, int(address))
-
-
-def _summary(lan: str, router: Mapping[str, str], inventory: Inventory, planned: Sequence[Mapping[str, Any]]) -> str:
-    where = router["address"] or "address not known"
-    rows = [
-        ("LAN", lan or "?"),
-        ("Router", "{}, {}".format(where, "not managed" if router["type"] == "none" else router["type"])),
-    ]
-    for name, address in sorted(inventory.nodes.items(), key=lambda item: _sort_key(item[1])):
-        role = ", control plane" if name in inventory.control_plane else ""
-        rows.append(("Node", f"{name}  {address or 'address not known'}{role}"))
-    for pool in planned:
-        count = "{} address{}".format(pool["size"], "" if pool["size"] == 1 else "es")
-        hand = "" if pool["auto_assign"] else ", only on request"
-        rows.append(("Pool", "{}  {}  {}{}".format(pool["name"], ", ".join(pool["addresses"]), count, hand)))
-        if pool["ipv6_host_parts"]:
-            parts = ", ".join(pool["ipv6_host_parts"])
-            rows.append(("Pool", f"{pool['name']}  {parts} below the nodes' own IPv6 prefix"))
-        rows += [("Pin", "{}  {}".format(*pin.split("="))) for pin in pool["pinned"].split(",") if pin]
-    width = max(len(title) for title, _text in rows)
-    return "\n".join(f"{title.ljust(width)}  {text}" for title, text in rows)
 
 
 def _unique(messages: Sequence[str]) -> list[str]:

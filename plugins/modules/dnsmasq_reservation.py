@@ -60,6 +60,29 @@ options:
       - Name of the service that runs dnsmasq.
     type: str
     default: dnsmasq
+  layout:
+    description:
+      - How the configuration is laid out. V(pihole5) is Pi-hole 5, whose settings in C(/etc/pihole/setupVars.conf) are
+        changed as well, so that the pools stay out when Pi-hole writes its files anew. Its O(service) is V(pihole-FTL).
+    type: str
+    choices: [plain, pihole5]
+    default: plain
+  names:
+    description:
+      - Host names that dnsmasq's DNS is to answer, written at the end of O(config_file).
+    type: list
+    elements: dict
+    default: []
+    suboptions:
+      name:
+        description: The name. Without a dot it is also answered with dnsmasq's domain.
+        type: str
+        required: true
+      addresses:
+        description: Its addresses, at most one of each family.
+        type: list
+        elements: str
+        required: true
   timeout:
     description:
       - How many seconds dnsmasq has to serve again after a restart.
@@ -89,6 +112,16 @@ EXAMPLES = r"""
     ranges:
       - 192.168.2.128/25
     network: 192.168.2.0/24
+
+- name: Pi-hole 5, with a name for one of the Services
+  homelab.lantern.dnsmasq_reservation:
+    layout: pihole5
+    service: pihole-FTL
+    ranges:
+      - 192.168.2.128/25
+    names:
+      - name: web.home
+        addresses: [192.168.2.130]
 
 - name: Give everything back
   homelab.lantern.dnsmasq_reservation:
@@ -143,9 +176,10 @@ import time
 from typing import Any, NoReturn
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.homelab.lantern.plugins.module_utils._pools import AddressRange, Problem, parse_range
-from ansible_collections.homelab.lantern.plugins.module_utils._routers import dnsmasq
+from ansible_collections.homelab.lantern.plugins.module_utils._routers import applying, contract, dnsmasq, pihole5
 from ansible_collections.homelab.lantern.plugins.module_utils._routers import dnsmasq_daemon as daemons
+from ansible_collections.homelab.lantern.plugins.module_utils._routers.request import RequestError, reserved
+from ansible_collections.homelab.lantern.plugins.module_utils._routers.service import read_text
 
 ARGUMENT_SPEC = dict(
     state=dict(type="str", choices=["present", "absent"], default="present"),
@@ -155,9 +189,40 @@ ARGUMENT_SPEC = dict(
     lease_file=dict(type="path"),
     active_leases=dict(type="str", choices=["refuse", "ignore"], default="refuse"),
     service=dict(type="str", default="dnsmasq"),
+    layout=dict(type="str", choices=["plain", "pihole5"], default="plain"),
+    names=dict(
+        type="list",
+        elements="dict",
+        default=[],
+        options=dict(name=dict(type="str", required=True), addresses=dict(type="list", elements="str", required=True)),
+    ),
     timeout=dict(type="int", default=15),
     backup_dir=dict(type="path", default="/var/lib/lantern/dnsmasq"),
 )
+
+
+class Dnsmasq:
+    """The server as `applying` sees it."""
+
+    title = "dnsmasq"
+
+    def __init__(self, daemon: daemons.Daemon, sources: daemons.Sources, scratch: str, port: int | None) -> None:
+        self._daemon = daemon
+        self._sources = sources
+        self._scratch = scratch
+        self._port = port
+
+    def objection(self, files: dict[str, str]) -> str:
+        return self._daemon.test(self._sources, files, self._scratch)
+
+    def restart(self) -> str:
+        return self._daemon.service.restart()
+
+    def serves(self, seconds: float) -> bool:
+        return self._daemon.service.wait(self._port, seconds)
+
+    def said(self, since: float) -> str:
+        return self._daemon.service.said(since)
 
 
 class Reservation:
@@ -166,23 +231,31 @@ class Reservation:
     def __init__(self, module: AnsibleModule) -> None:
         self.module = module
         self.present = module.params["state"] == "present"
-        self.daemon = daemons.Daemon(self._run, self._bin_path, module.params["service"], module.params["config_file"])
-        self.pid = self.daemon.pid()
+        self.driver = pihole5 if module.params["layout"] == "pihole5" else dnsmasq
+        self.daemon = daemons.Daemon(self._run, module.get_bin_path, module.params["service"], self._config_file())
+        self.pid = self.daemon.service.pid()
         self.sources = self._sources()
-        self.ranges, self.lan = self._ranges()
+        self.before = {path: text for path, text in self.sources.options.items() if path != daemons.COMMAND_LINE}
+        if self.driver is pihole5 and os.path.isfile(pihole5.SETTINGS):
+            self.before[pihole5.SETTINGS] = read_text(pihole5.SETTINGS)
+        self.files = applying.Files(module, module.params["backup_dir"])
+        try:
+            self.ranges, self.lan = reserved(module.params["ranges"], module.params["network"], self.present)
+        except RequestError as error:
+            self._refuse([str(error)])
+
+    def _config_file(self) -> str:
+        return str(self.module.params["config_file"])
 
     def _run(self, command: list[str]) -> Any:
         return self.module.run_command(command, environ_update={"LC_ALL": "C"})
-
-    def _bin_path(self, name: str) -> str | None:
-        return self.module.get_bin_path(name)
 
     def _refuse(self, problems: list[str], **result: Any) -> NoReturn:
         self.module.fail_json(msg="\n".join(problems), **result)
 
     def _sources(self) -> daemons.Sources:
         try:
-            return daemons.read_sources(self.module.params["config_file"], self.daemon.arguments(self.pid))
+            return daemons.read_sources(self._config_file(), self.daemon.arguments(self.pid))
         except OSError as error:
             if not self.present and isinstance(error, FileNotFoundError):
                 return daemons.Sources()  # dnsmasq is gone, and with it what would have to be restored
@@ -192,126 +265,53 @@ class Reservation:
             )
             self._refuse([message.format(error)])
 
-    def _ranges(self) -> Any:
-        parsed = [parse_range(text, "ranges") for text in self.module.params["ranges"]]
-        network = parse_range(self.module.params["network"], "network") if self.module.params["network"] else None
-        wrong = [item.message for item in [*parsed, network] if isinstance(item, Problem)]
-        if self.present and not parsed:
-            wrong.append("ranges is empty. Name the addresses to reserve, or use state: absent to give all back.")
-        if wrong:
-            self._refuse(wrong)
-        return [item for item in parsed if isinstance(item, AddressRange) and item.version == 4], network
-
     def active_leases(self) -> list[dict[str, str]]:
         """Leases inside the ranges, for people."""
         path = self.module.params["lease_file"] or daemons.lease_file(self.sources)
         if not path or not os.path.isfile(path):
             return []
-        found = dnsmasq.leases(daemons.read_text(path), time.time())
-        return [
-            {
-                "address": str(item.address),
-                "mac": item.mac,
-                "name": item.name,
-                "expires": time.strftime("%Y-%m-%d %H:%M", time.localtime(item.expiry)) if item.expiry else "never",
-            }
-            for item in found
-            if any(item.address in part for part in self.ranges)
-        ]
+        return applying.shown_leases(dnsmasq.leases(read_text(path), time.time()), self.ranges)
 
     def wanted(self, leases: list[dict[str, str]]) -> dict[str, str]:
-        """All option files as they should be. Ends the module when there is a reason to refuse."""
-        files = {path: text for path, text in self.sources.options.items() if path != daemons.COMMAND_LINE}
+        """All files as they should be. Ends the module when there is a reason to refuse."""
         if not self.present:
-            return dnsmasq.release(files)
-        outcome = dnsmasq.reserve(files, self.ranges, self.lan)
+            return self.driver.release(self.before)
+        outcome = self.driver.reserve(self.before, self.ranges, self.lan)
         problems = [item.message for item in outcome.problems]
         fixed = dnsmasq.fixed_leases(self.sources.options, self.sources.hosts, self.sources.ethers)
-        problems += [item.message for item in dnsmasq.fixed_lease_problems(fixed, self.ranges)]
-        for _where, item in dnsmasq.dynamic_ranges({"": self.sources.options.get(daemons.COMMAND_LINE, "")}):
-            if any(item.addresses.overlaps(part) for part in self.ranges):
+        problems += [item.message for item in contract.fixed_lease_problems(fixed, self.ranges)]
+        for _where, item in dnsmasq.handed_out({"": self.sources.options.get(daemons.COMMAND_LINE, "")}):
+            if any(item.overlaps(part) for part in self.ranges):
                 problems.append(
-                    f"dnsmasq is started with --dhcp-range={item.addresses}, which holds reserved addresses. "
-                    f"Move this option into {self.module.params['config_file']}."
+                    f"dnsmasq is started with --dhcp-range={item}, which holds reserved addresses. "
+                    f"Move this option into {self._config_file()}."
                 )
-        if leases and self.module.params["active_leases"] == "refuse":
-            problems += [
-                'Address {address} in the pools is leased to {mac} (name "{name}") until {expires}.'.format(**item)
-                for item in leases
-            ]
-            problems.append(
-                "Move the pools, or reserve in spite of these leases (reserve_active_leases: ignore): "
-                "the hosts then get another address when they renew."
-            )
+        if self.module.params["active_leases"] == "refuse":
+            problems += applying.lease_refusals(leases)
         if problems:
             self._refuse(problems, active_leases=leases)
         for text in outcome.warnings:
             self.module.warn(text)
-        return outcome.files
+        return self._with_names(outcome.files)
 
-    def backup_path(self, path: str) -> str:
-        """Where the untouched copy of a file is kept."""
-        return os.path.join(self.module.params["backup_dir"], path.strip("/").replace("/", "__"))
+    def _with_names(self, files: dict[str, str]) -> dict[str, str]:
+        names = [contract.HostName(item["name"], tuple(item["addresses"])) for item in self.module.params["names"]]
+        if names and not dnsmasq.answers_dns(files):
+            self.module.warn("dnsmasq answers no DNS here (port=0), so the names of pinned Services are left out.")
+            return files
+        path = self._config_file() if self._config_file() in files else next(iter(files))
+        return dnsmasq.with_names(files, path, names)
 
-    def write(self, path: str, text: str) -> None:
-        """Replaces a file in one step; owner, mode and security context stay."""
-        scratch = os.path.join(self.module.tmpdir, os.path.basename(path))
-        with open(scratch, "w", encoding="utf-8", errors="surrogateescape", newline="") as handle:
-            handle.write(text)
-        self.module.atomic_move(scratch, os.path.realpath(path))
-
-    def keep_backups(self, changed: dict[str, str]) -> None:
-        """Copies of the files as they were before the first reservation; an older copy is never replaced."""
-        for path in changed:
-            backup = self.backup_path(path)
-            if not os.path.exists(backup):
-                os.makedirs(os.path.dirname(backup), mode=0o755, exist_ok=True)
-                self.write(backup, dnsmasq.release_text(self.sources.options[path]))
-
-    def drop_backups(self, wanted: dict[str, str]) -> None:
-        """Removes the copies that are the same as the restored files, and says so for the others."""
-        for path, text in wanted.items():
-            backup = self.backup_path(path)
-            if not os.path.exists(backup):
-                continue
-            if daemons.read_text(backup) == text:
-                os.unlink(backup)
-            else:
-                self.module.warn(
-                    f"{path} was also edited by somebody else meanwhile; {backup} is a copy of how it was before."
-                )
-        for folder in (self.module.params["backup_dir"], os.path.dirname(self.module.params["backup_dir"])):
-            if os.path.isdir(folder) and not os.listdir(folder):
-                os.rmdir(folder)
-
-    def apply(self, changed: dict[str, str]) -> None:
+    def apply(self, wanted: dict[str, str]) -> None:
         """Writes, restarts, waits. Ends the module with everything put back when dnsmasq does not serve."""
         scratch = os.path.join(self.module.tmpdir, "dnsmasq-candidate.conf")
-        for replaced, which in (({}, "its present configuration"), (changed, "the new configuration")):
-            objection = self.daemon.test(self.sources, replaced, scratch)
-            if objection:
-                self._refuse([f"dnsmasq does not accept {which}, so nothing was changed: {objection}"])
+        server = Dnsmasq(self.daemon, self.sources, scratch, daemons.dhcp_port(self.sources))
         if self.present:
-            self.keep_backups(changed)
-        begin = time.time()
-        for path, text in changed.items():
-            self.write(path, text)
-        port = daemons.dhcp_port(self.sources)
-        wrong = self.daemon.restart()
-        if not wrong and self.daemon.wait(port, self.module.params["timeout"]):
-            return
-        said = self.daemon.said(begin) or wrong or "(nothing)"
-        for path in changed:
-            self.write(path, self.sources.options[path])
-        outcome = "dnsmasq was not started with its configuration unchanged"
-        if changed:
-            again = self.daemon.restart()
-            recovered = not again and self.daemon.wait(port, self.module.params["timeout"])
-            outcome = "The former files were put back, and with them dnsmasq {}".format(
-                "serves again" if recovered else "does not start either"
-            )
-        message = "dnsmasq did not serve within {0} s. {1}. It said: {2}"
-        self._refuse([message.format(self.module.params["timeout"], outcome, said)])
+            self.files.keep_backups(self.driver.release(self.before), contract.changes(self.before, wanted))
+        try:
+            self.files.apply(server, self.before, wanted, self.module.params["timeout"])
+        except applying.ApplyError as error:
+            self._refuse([str(error)])
 
 
 def main() -> None:
@@ -320,30 +320,25 @@ def main() -> None:
     run = Reservation(module)
     leases = run.active_leases() if run.present else []
     wanted = run.wanted(leases)
-    before = run.sources.options
-    changed = {path: text for path, text in wanted.items() if text != before[path]}
+    changed = contract.changes(run.before, wanted)
     # A stopped or outdated dnsmasq is part of what has to be in order: it is the process that hands out addresses.
-    restart = bool(changed) or (run.present and (run.pid is None or run.daemon.is_stale(run.pid, list(wanted))))
+    outdated = run.pid is None or run.daemon.service.is_stale(run.pid, list(wanted))
+    restart = bool(changed) or (run.present and outdated)
     result: dict[str, Any] = {
         "changed": restart,
         "files": sorted(changed),
         "restarted": restart,
         "active_leases": leases,
-        "handed_out": [str(item.addresses) for _where, item in dnsmasq.dynamic_ranges(wanted)],
-        "diff": [
-            {"before_header": path, "after_header": path, "before": before[path], "after": changed[path]}
-            for path in sorted(changed)
-        ],
+        "handed_out": [str(item) for _where, item in run.driver.handed_out(wanted)],
+        "diff": applying.diffs(run.before, wanted),
     }
     if run.present:
-        result["backups"] = [
-            run.backup_path(path) for path in sorted(wanted) if path in changed or os.path.exists(run.backup_path(path))
-        ]
+        result["backups"] = run.files.backups(list(wanted), changed)
     if not module.check_mode:
         if restart:
-            run.apply(changed)
+            run.apply(wanted)
         if not run.present:
-            run.drop_backups(wanted)
+            run.files.drop_backups(wanted)
     module.exit_json(**result)
 
 

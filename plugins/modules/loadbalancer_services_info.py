@@ -61,12 +61,33 @@ services:
       type: list
       elements: str
     ports:
-      description: Its ports, each with C(port), C(protocol) and C(name).
+      description: Its ports, each with C(port), C(protocol), C(name) and C(node_port) (0 if it has none).
       type: list
       elements: dict
     endpoints:
       description: How many pods behind it take traffic.
       type: int
+    endpoints_starting:
+      description: How many pods behind it do not take traffic, as they are not ready.
+      type: int
+    endpoint_nodes:
+      description: The nodes with a pod that takes traffic.
+      type: list
+      elements: str
+    selector:
+      description: The labels by which it finds its pods.
+      type: str
+      sample: app=web
+    pool:
+      description: The IPAddressPool that its addresses are from.
+      type: str
+    owners:
+      description: The nodes that announce it, by address, as speakers' metrics, ServiceL2Status objects or Events say.
+      type: dict
+      sample: {192.168.2.130: [node2]}
+    warning:
+      description: The newest Warning event about it.
+      type: str
     local:
       description: Whether only nodes with such a pod may announce it (externalTrafficPolicy Local).
       type: bool
@@ -74,10 +95,36 @@ services:
       description: Why it has no address yet, and what to do. Empty if it has one.
       type: str
 nodes:
-  description: Each node's C(name) and C(addresses) in the LAN.
+  description: The nodes of the cluster.
   returned: always
   type: list
   elements: dict
+  contains:
+    name:
+      description: Its name.
+      type: str
+    addresses:
+      description: Its addresses in the LAN.
+      type: list
+      elements: str
+    ready:
+      description: Whether Kubernetes takes it for Ready, with its network.
+      type: bool
+    excluded:
+      description: Whether it is labelled so that it may not announce addresses.
+      type: bool
+    selected:
+      description: Whether an L2Advertisement lets it announce.
+      type: bool
+    speaker:
+      description: Whether its speaker is ready.
+      type: bool
+    speaker_silent:
+      description: Whether its speaker does not tell what it announces.
+      type: bool
+    proxy:
+      description: Whether its kube-proxy is ready; null where kube-proxy does not run as pods.
+      type: bool
 obstacle:
   description: Why no node can announce any address, and what to do. Empty if one can.
   returned: always
@@ -99,7 +146,7 @@ speaker:
   returned: always
   type: dict
 pools:
-  description: Each IPAddressPool's C(name) and C(addresses).
+  description: Each IPAddressPool's C(name), C(addresses), and how it is C(advertised), V(layer2), V(bgp) or both.
   returned: always
   type: list
   elements: dict
@@ -109,7 +156,12 @@ import time
 import typing as t
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.homelab.lantern.plugins.module_utils._cluster import eligibility, rollout, services
+from ansible_collections.homelab.lantern.plugins.module_utils._cluster import (
+    announcing,
+    eligibility,
+    rollout,
+    services,
+)
 from ansible_collections.homelab.lantern.plugins.module_utils._cluster.connection import (
     MUTUALLY_EXCLUSIVE,
     argument_spec,
@@ -122,6 +174,7 @@ if t.TYPE_CHECKING:  # pragma: no cover
 
 POLL_SECONDS = 1.0
 SPEAKER_SELECTOR = "app=metallb,component=speaker"
+PROXY_SELECTOR = "k8s-app=kube-proxy"
 
 
 def workload(cluster: Cluster, namespace: str, kind: str, name: str) -> dict[str, t.Any]:
@@ -131,32 +184,79 @@ def workload(cluster: Cluster, namespace: str, kind: str, name: str) -> dict[str
     return {"ready": state.ready, "text": text}
 
 
+def running_on(pods: list[dict[str, t.Any]]) -> set[str]:
+    """The nodes with a ready one of these pods."""
+    return {(pod.get("spec") or {}).get("nodeName", "") for pod in pods if rollout.is_ready(pod)}
+
+
+def describe_nodes(
+    nodes: list[dict[str, t.Any]], selected: list[str], speakers: set[str], silent: set[str], proxies: set[str] | None
+) -> list[dict[str, t.Any]]:
+    """What the probe has to know of each node; `proxies` is None where kube-proxy does not run as pods."""
+    return [
+        {
+            "name": node.name,
+            "addresses": node.addresses,
+            "ready": node.ready and node.networked,
+            "excluded": node.excluded,
+            "selected": node.name in selected,
+            "speaker": node.name in speakers,
+            "speaker_silent": node.name in silent,
+            "proxy": None if proxies is None else node.name in proxies,
+        }
+        for node in map(eligibility.facts, nodes)
+    ]
+
+
 def read(cluster: Cluster, namespace: str) -> dict[str, t.Any]:
     """What exit_json gets."""
     nodes = cluster.list("v1", "Node")
     speakers = cluster.list("v1", "Pod", namespace, label_selector=SPEAKER_SELECTOR)
+    proxies = cluster.list("v1", "Pod", "kube-system", label_selector=PROXY_SELECTOR)
     controller = workload(cluster, namespace, "Deployment", "controller")
     pools = cluster.list("metallb.io/v1beta1", "IPAddressPool", namespace)
+    adverts = {
+        "layer2": cluster.list("metallb.io/v1beta1", "L2Advertisement", namespace),
+        "bgp": cluster.list("metallb.io/v1beta1", "BGPAdvertisement", namespace),
+    }
     slices = cluster.list("discovery.k8s.io/v1", "EndpointSlice")
     found = [s for s in cluster.list("v1", "Service") if services.is_loadbalancer(s)]
+    found = [s for s in found if not s["spec"].get("loadBalancerClass")]
     events = cluster.list("v1", "Event", field_selector="involvedObject.kind=Service") if found else []
+    owners, silent = announcing.from_metrics(cluster, namespace, speakers) if found else ({}, set())
+    statuses = cluster.list("metallb.io/v1beta1", "ServiceL2Status") if silent else []
     told = []
     for service in found:
-        if service["spec"].get("loadBalancerClass"):
-            continue
         one = services.view(service, slices)
+        named = announcing.from_statuses(service, statuses) or announcing.from_events(service, events)
+        # Where a speaker does not say what it announces, the last one that was known to announce may be that one.
+        lost = [node for node in named if node in silent]
+        one["owners"] = {address: owners.get(address) or lost for address in one["addresses"]}
+        one["warning"] = services.newest_warning(events, service)
         waiting = "" if one["addresses"] else services.waiting_reason(service, events, controller["ready"], len(pools))
         told.append(dict(one, waiting=waiting))
+    ready = running_on(speakers)
     return {
         "changed": False,
         "services": sorted(told, key=lambda one: one["name"]),
-        "nodes": [{"name": n.name, "addresses": n.addresses} for n in map(eligibility.facts, nodes)],
-        "obstacle": eligibility.obstacle(
-            nodes, {(pod.get("spec") or {}).get("nodeName", "") for pod in speakers if rollout.is_ready(pod)}
+        "nodes": describe_nodes(
+            nodes,
+            announcing.announcing_nodes(nodes, adverts["layer2"]),
+            ready,
+            silent,
+            running_on(proxies) if proxies else None,
         ),
+        "obstacle": eligibility.obstacle(nodes, ready),
         "controller": controller,
         "speaker": workload(cluster, namespace, "DaemonSet", "speaker"),
-        "pools": [{"name": p["metadata"]["name"], "addresses": p["spec"].get("addresses") or []} for p in pools],
+        "pools": [
+            {
+                "name": pool["metadata"]["name"],
+                "addresses": pool["spec"].get("addresses") or [],
+                "advertised": [how for how, listed in adverts.items() if announcing.advertised(pool, listed)],
+            }
+            for pool in pools
+        ],
     }
 
 

@@ -11,9 +11,11 @@ module: service_probe
 short_description: Try a LoadBalancer Service from a host in the LAN, hop by hop
 version_added: 0.1.0
 description:
-  - Asks by ARP who has the address, tells which node that is, connects to each TCP port and gets a page from those
-    that speak HTTP.
-  - Each hop gets a verdict, and a bad one a remedy. The module itself does not fail for a bad verdict.
+  - Follows the way to a Service from its object in the cluster to the program behind it and back; the Service, its
+    pool, its pods, the node that announces the address, who answers ARP (neighbour discovery for IPv6) for it, each
+    TCP port, and what the program says.
+  - Each hop gets a verdict, and a bad one its likely causes and the command that repairs it. The first bad hop is the
+    broken one. The module itself does not fail for a bad verdict.
   - Tries again until all is good or the time is over, as rules and caches need a moment after a Service came.
 author:
   - Lantern contributors (@homelab-lantern)
@@ -26,51 +28,105 @@ attributes:
     support: none
 options:
   service:
-    description: Namespace and name of the Service.
-    type: str
+    description:
+      - The Service as M(homelab.lantern.loadbalancer_services_info) tells it.
+      - Without its C(owners), C(pool) and so on the hops inside the cluster are told from the wire alone.
+    type: dict
     required: true
+    suboptions:
+      name:
+        description: Namespace and name.
+        type: str
+        required: true
+      ports:
+        description: Its ports.
+        type: list
+        elements: dict
+        default: []
+        suboptions:
+          port:
+            description: Port number.
+            type: int
+            required: true
+          protocol:
+            description: Only V(TCP) ports are tried.
+            type: str
+            default: TCP
+          name:
+            description: Name of the port in the Service.
+            type: str
+            default: ''
+          node_port:
+            description: The same port on the nodes themselves, 0 if there is none.
+            type: int
+            default: 0
+      endpoints:
+        description: How many pods behind it take traffic.
+        type: int
+        default: 1
+      endpoints_starting:
+        description: How many pods behind it do not take traffic yet.
+        type: int
+        default: 0
+      endpoint_nodes:
+        description: The nodes with a pod that takes traffic.
+        type: list
+        elements: str
+        default: []
+      selector:
+        description: The labels by which it finds its pods.
+        type: str
+        default: ''
+      local:
+        description: Whether it has the external traffic policy Local.
+        type: bool
+        default: false
+      pool:
+        description: The pool that its addresses are from.
+        type: str
+        default: ''
+      owners:
+        description: The nodes that announce it, by address.
+        type: dict
+        default: {}
+      warning:
+        description: The newest Warning event about it.
+        type: str
+        default: ''
+      addresses:
+        description: All its addresses; O(address) is the one that is tried.
+        type: list
+        elements: str
+        default: []
+      waiting:
+        description: Why it has no address. Not used here.
+        type: str
+        default: ''
   address:
     description: The address to try.
     type: str
     required: true
-  ports:
-    description: The Service's ports.
-    type: list
-    elements: dict
-    default: []
-    suboptions:
-      port:
-        description: Port number.
-        type: int
-        required: true
-      protocol:
-        description: Only V(TCP) ports are tried.
-        type: str
-        default: TCP
-      name:
-        description: Name of the port in the Service.
-        type: str
-        default: ''
   http_ports:
     description: Ports that are asked for a page. A port whose name begins with C(http), but not C(https), is asked too.
     type: list
     elements: int
     default: [80, 8080]
   nodes:
-    description: The cluster's nodes, each with C(name), C(addresses) and optionally C(macs).
+    description: The cluster's nodes, each with C(name), C(addresses) and whatever else is known of it.
     type: list
     elements: dict
     default: []
-  endpoints:
-    description: How many pods behind the Service take traffic.
-    type: int
-    default: 1
-  local:
-    description: Whether the Service has the external traffic policy Local.
-    type: bool
-    default: false
+  pools:
+    description: The cluster's pools, each with C(name), C(addresses) and C(advertised).
+    type: list
+    elements: dict
+    default: []
   obstacle:
     description: Why no node can announce anything, if that is known.
+    type: str
+    default: ''
+  lan:
+    description: The LAN in CIDR notation, empty when it is not known.
     type: str
     default: ''
   timeout:
@@ -85,16 +141,21 @@ requirements:
   - scapy (Python package), on the host that probes
 notes:
   - Raw sockets need root, so use C(become).
+  - On a node only the hop ARP means anything, as the node's own kube-proxy answers for all others.
 """
 
 EXAMPLES = r"""
 ---
 - name: Does the web server answer in the LAN?
   homelab.lantern.service_probe:
-    service: default/web
+    service:
+      name: default/web
+      ports:
+        - port: 80
     address: 192.168.2.128
-    ports: [{port: 80}]
-    nodes: [{name: node1, addresses: [192.168.2.11]}]
+    nodes:
+      - name: node1
+        addresses: [192.168.2.11]
   become: true
 """
 
@@ -108,7 +169,7 @@ address:
   returned: always
   type: str
 verdicts:
-  description: One entry for each hop.
+  description: One entry for each hop, in the order of the way.
   returned: always
   type: list
   elements: dict
@@ -123,13 +184,25 @@ verdicts:
     text:
       description: What was seen.
       type: str
-    remedy:
-      description: What to do about a bad verdict.
+    causes:
+      description: Likely causes of a bad verdict, the likeliest first.
+      type: list
+      elements: str
+    command:
+      description: The command that repairs a bad verdict, or shows more.
       type: str
+    milliseconds:
+      description: How long the hop took, null where there is nothing to measure.
+      type: float
 good:
   description: Whether no verdict is bad.
   returned: always
   type: bool
+broken:
+  description: The first bad hop, empty if there is none.
+  returned: always
+  type: str
+  sample: ARP
 macs:
   description: The MACs that answered for the address.
   returned: always
@@ -139,116 +212,129 @@ node:
   description: The node that answered, empty if it is not known or if several did.
   returned: always
   type: str
+own_node:
+  description: The node that the host that tried is itself, empty if it is none.
+  returned: always
+  type: str
+source:
+  description: The address of the host that tried, empty if it has no route.
+  returned: always
+  type: str
+gateway:
+  description: The router between that host and the address, empty if both are in one LAN.
+  returned: always
+  type: str
+node_macs:
+  description: The MACs that answered for the nodes' own addresses, by node.
+  returned: always
+  type: dict
 """
 
 import time
 import typing as t
 
 from ansible.module_utils.basic import AnsibleModule, missing_required_lib
-from ansible_collections.homelab.lantern.plugins.module_utils._wire import probing, verdicts
+from ansible_collections.homelab.lantern.plugins.module_utils._wire import hops, looking, probing
+from ansible_collections.homelab.lantern.plugins.module_utils._wire.facts import Facts, Port, Seen
+from ansible_collections.homelab.lantern.plugins.module_utils._wire.verdicts import Verdict, first_bad
 
 PAUSE_SECONDS = 1.0
 
 
-class Look(t.NamedTuple):
-    """One attempt's outcome."""
-
-    verdicts: list[verdicts.Verdict]
-    macs: list[str]
-    node: str
-
-
-def node_macs(wire: probing.Wire, route: probing.Route, options: dict[str, t.Any]) -> dict[str, list[str]]:
-    """The MACs of each node: those given, and the one that answers for the node's own address in this LAN."""
-    known: dict[str, list[str]] = {}
-    for node in options["nodes"]:
-        macs = [str(mac) for mac in node.get("macs") or []]
-        for address in node.get("addresses") or []:
-            if ":" not in address and not wire.route(address).gateway:
-                macs += wire.who_has(address, route.interface, options["attempt_seconds"], first_only=True)
-        known[node["name"]] = list(dict.fromkeys(macs))
-    return known
-
-
-def speaks_http(port: dict[str, t.Any], http_ports: list[int]) -> bool:
-    name = port["name"].lower()
-    return port["port"] in http_ports or (name.startswith("http") and not name.startswith("https"))
-
-
-def attempt(
-    wire: probing.Wire, options: dict[str, t.Any], macs: dict[str, list[str]], route: probing.Route | None
-) -> Look:
-    """Try every hop once. Only where nobody has the address the later hops are left out, as they cannot but fail."""
-    target = verdicts.Target(
-        options["service"], options["address"], options["endpoints"], options["local"], options["obstacle"]
+def facts_of(options: dict[str, t.Any]) -> Facts:
+    """What the cluster says, from the module's options."""
+    service, address = options["service"], options["address"]
+    pool = next((one for one in options["pools"] if one["name"] == service["pool"]), {})
+    advertised = pool.get("advertised")
+    return Facts(
+        service=service["name"],
+        address=address,
+        ports=tuple(Port(**port) for port in service["ports"]),
+        endpoints=service["endpoints"],
+        endpoints_starting=service["endpoints_starting"],
+        endpoint_nodes=tuple(service["endpoint_nodes"]),
+        selector=service["selector"],
+        local=service["local"],
+        pool=service["pool"],
+        pool_addresses=tuple(pool.get("addresses") or ()),
+        advertised=None if advertised is None else tuple(advertised),
+        owners=tuple(service["owners"].get(address) or ()),
+        warning=service["warning"],
+        obstacle=options["obstacle"],
+        lan=options["lan"],
+        nodes=hops.nodes_of(options["nodes"]),
     )
-    seconds = options["attempt_seconds"]
-    answers: list[str] = []
-    if route is None:
-        told = [verdicts.Verdict("NDP", verdicts.SKIPPED, "neighbour discovery of IPv6 is not tried")]
-    elif own_node := next((n["name"] for n in options["nodes"] if route.source in (n.get("addresses") or [])), ""):
-        told = [verdicts.is_node(target, own_node)]
-    elif route.gateway:
-        told = [verdicts.off_lan(target, route.gateway)]
-    else:
-        answers = wire.who_has(target.address, route.interface, seconds)
-        told = [verdicts.arp(target, answers, macs)]
-        if not answers:
-            return Look(told, [], "")
-    for port in options["ports"]:
-        if port["protocol"] != "TCP":
-            told.append(verdicts.Verdict(f"{port['protocol']} {port['port']}", verdicts.SKIPPED, "only TCP is tried"))
-            continue
-        verdict = verdicts.tcp(target, port["port"], wire.connect(target.address, port["port"], seconds))
-        told.append(verdict)
-        if verdict.result == verdicts.GOOD and speaks_http(port, options["http_ports"]):
-            status, problem = wire.get(target.address, port["port"], seconds)
-            told.append(verdicts.http(target, port["port"], status, problem))
-    node = verdicts.node_with(answers[0], macs) if len(answers) == 1 else ""
-    return Look(told, answers, node)
+
+
+def result_of(facts: Facts, seen: Seen, verdicts: list[Verdict]) -> dict[str, t.Any]:
+    """What exit_json gets."""
+    broken = first_bad(verdicts)
+    return {
+        "changed": False,
+        "service": facts.service,
+        "address": facts.address,
+        "verdicts": [dict(verdict._asdict(), causes=list(verdict.causes)) for verdict in verdicts],
+        "good": broken is None,
+        "broken": "" if broken is None else broken.hop,
+        "macs": [answer.mac for answer in seen.answers],
+        "node": seen.node_with(seen.answers[0].mac) if len(seen.answers) == 1 else "",
+        "own_node": seen.own_node,
+        "source": "" if seen.route is None else seen.route.source,
+        "gateway": "" if seen.route is None else seen.route.gateway,
+        "node_macs": {name: list(macs) for name, macs in seen.node_macs.items()},
+    }
 
 
 def probe(wire: probing.Wire, options: dict[str, t.Any]) -> dict[str, t.Any]:
-    """What exit_json gets; ProbeError if this host cannot probe."""
+    """Look until all is good or the time is over; ProbeError if this host cannot probe."""
     deadline = time.monotonic() + options["timeout"]
-    route = None if ":" in options["address"] else wire.route(options["address"])
-    macs = {} if route is None or route.gateway else node_macs(wire, route, options)
+    facts = facts_of(options)
+    look = looking.Look(wire, facts, options["http_ports"], options["attempt_seconds"])
     while True:
-        seen = attempt(wire, options, macs, route)
-        good = verdicts.all_good(seen.verdicts)
-        if good or time.monotonic() >= deadline:
-            return {
-                "changed": False,
-                "service": options["service"],
-                "address": options["address"],
-                "verdicts": [dict(verdict._asdict()) for verdict in seen.verdicts],
-                "good": good,
-                "macs": seen.macs,
-                "node": seen.node,
-            }
+        seen = look.once()
+        verdicts = hops.judge(facts, seen)
+        if first_bad(verdicts) is None or time.monotonic() >= deadline:
+            seen = look.closer(seen)
+            return result_of(facts, seen, hops.judge(facts, seen))
         time.sleep(PAUSE_SECONDS)
+
+
+SERVICE_OPTIONS: dict[str, t.Any] = {
+    "name": {"type": "str", "required": True},
+    "ports": {
+        "type": "list",
+        "elements": "dict",
+        "default": [],
+        "options": {
+            "port": {"type": "int", "required": True},
+            "protocol": {"type": "str", "default": "TCP"},
+            "name": {"type": "str", "default": ""},
+            "node_port": {"type": "int", "default": 0},
+        },
+    },
+    "endpoints": {"type": "int", "default": 1},
+    "endpoints_starting": {"type": "int", "default": 0},
+    "endpoint_nodes": {"type": "list", "elements": "str", "default": []},
+    "selector": {"type": "str", "default": ""},
+    "local": {"type": "bool", "default": False},
+    "pool": {"type": "str", "default": ""},
+    "owners": {"type": "dict", "default": {}},
+    "warning": {"type": "str", "default": ""},
+    "addresses": {"type": "list", "elements": "str", "default": []},
+    "waiting": {"type": "str", "default": ""},
+}
 
 
 def main() -> None:
     module = AnsibleModule(
         argument_spec={
-            "service": {"type": "str", "required": True},
+            "service": {"type": "dict", "required": True, "options": SERVICE_OPTIONS},
             "address": {"type": "str", "required": True},
-            "ports": {
-                "type": "list",
-                "elements": "dict",
-                "default": [],
-                "options": {
-                    "port": {"type": "int", "required": True},
-                    "protocol": {"type": "str", "default": "TCP"},
-                    "name": {"type": "str", "default": ""},
-                },
-            },
             "http_ports": {"type": "list", "elements": "int", "default": [80, 8080]},
             "nodes": {"type": "list", "elements": "dict", "default": []},
-            "endpoints": {"type": "int", "default": 1},
-            "local": {"type": "bool", "default": False},
+            "pools": {"type": "list", "elements": "dict", "default": []},
             "obstacle": {"type": "str", "default": ""},
+            "lan": {"type": "str", "default": ""},
             "timeout": {"type": "int", "default": 30},
             "attempt_seconds": {"type": "float", "default": 1.5},
         },

@@ -24,8 +24,8 @@ options:
     default: present
   values:
     description:
-      - Names and values, such as C(net.ipv4.ip_forward) and V(1). Settings that were here before and are no longer are
-        put back.
+      - Names and values, such as C(net.ipv4.ip_forward) and V(1), in the order in which they are set now and at boot.
+      - Settings that were here before and are no longer are put back.
     type: dict
     default: {}
   path:
@@ -91,7 +91,7 @@ def normal(text: Any) -> str:
 
 def file_text(values: dict[str, str]) -> str:
     """The file that sets these values at boot; "" for none."""
-    return HEADER + "".join(f"{name} = {values[name]}\n" for name in sorted(values)) if values else ""
+    return HEADER + "".join(f"{name} = {value}\n" for name, value in values.items()) if values else ""
 
 
 def live_changes(values: dict[str, str], live: dict[str, str | None], record: dict[str, Any]) -> dict[str, str]:
@@ -197,8 +197,8 @@ def main() -> None:
         if values:
             _record.save(record_path, wanted_record)
         write_file(module, path, after)
-        for name in sorted(changes):
-            write_live(module, name, changes[name])
+        for name, value in changes.items():
+            write_live(module, name, value)
         _record.save(record_path, wanted_record)
     module.exit_json(changed=changed, live=changes, diff=diff)
 

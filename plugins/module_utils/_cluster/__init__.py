@@ -10,6 +10,10 @@
     implementations.py  which other programs serve LoadBalancer Services in this cluster
     eligibility.py      which nodes may announce addresses, and the control plane's exclusion label
     services.py         what Services of type LoadBalancer wait for
+    announcing.py       who announces which address: the speakers' metrics, ServiceL2Status, Events
+    kube_proxy.py       kube-proxy's strictARP in its ConfigMap
+    draining.py         which pods leave a node before it reboots
+    health.py           is a node back, and do all Services answer
 
 Everything but api.py and connection.py is pure: dictionaries as the API server sends them in, plain data out.
 """

@@ -16,11 +16,12 @@ from .errors import ClusterError, RefusedError, UnservedKindError
 
 try:
     import urllib3
-    from kubernetes.client import CoreV1Api
+    from kubernetes.client import ApiClient, CoreV1Api
     from kubernetes.client.exceptions import ApiException
     from kubernetes.dynamic.exceptions import ResourceNotFoundError
+    from kubernetes.stream import portforward
 except ImportError:  # reported by connection.connect(), which every module calls first
-    urllib3 = CoreV1Api = ApiException = ResourceNotFoundError = None
+    urllib3 = ApiClient = CoreV1Api = ApiException = ResourceNotFoundError = portforward = None
 
 FIELD_MANAGER = "lantern"
 KIND_RETRY_SECONDS = 0.5
@@ -70,6 +71,26 @@ class Cluster:
             # A log is an extra beside the real error: without it that error must still be shown.
             return ""
         return str(text or "")
+
+    def ask_pod(self, namespace: str, pod: str, port: int, path: str, seconds: float) -> str:
+        """What a pod answers to an HTTP GET of `path` on its own loopback address; "" if it does not answer.
+
+        By port forwarding, as the speaker's metrics are not for the LAN.
+        """
+        try:
+            # A client of its own: the library changes the client by which it opens a stream.
+            api = CoreV1Api(ApiClient(self.client.configuration))
+            forwarded = portforward(
+                api.connect_get_namespaced_pod_portforward,
+                pod,
+                namespace,
+                ports=str(port),
+                _request_timeout=seconds,
+            )
+            return _get(forwarded.socket(port), path, seconds)
+        except (ApiException, urllib3.exceptions.HTTPError, OSError):
+            # Whoever asks has other sources: a pod that is silent may be the very trouble that is looked for.
+            return ""
 
     # -- writing ---------------------------------------------------------------------------------------------------
 
@@ -146,6 +167,20 @@ class Cluster:
             **_dry(dry_run),
         )
 
+    def evict(self, namespace: str, pod: str) -> bool:
+        """Ask a pod to go; False while its disruption budget forbids that. True also if it is gone already."""
+        body = {"apiVersion": "policy/v1", "kind": "Eviction", "metadata": {"name": pod, "namespace": namespace}}
+        evictions = self.resource("v1", "Pod").subresources["eviction"]
+        try:
+            self._call(
+                "evict", f"Pod {namespace}/{pod}", True, evictions.create, body=body, name=pod, namespace=namespace
+            )
+        except RefusedError as refusal:
+            if refusal.code == 429:
+                return False
+            raise
+        return True
+
     # -- kinds -----------------------------------------------------------------------------------------------------
 
     @property
@@ -198,6 +233,21 @@ class Cluster:
             raise RefusedError(messages.explain(verb, subject, exc.status or 0, exc.body), exc.status or 0) from exc
         except (urllib3.exceptions.HTTPError, OSError) as exc:
             raise ClusterError(messages.unreachable(self.server, exc)) from exc
+
+
+def _get(stream: t.Any, path: str, seconds: float) -> str:
+    """The body of the answer to GET `path` on an open connection; "" unless its status is 200."""
+    stream.setblocking(True)
+    stream.settimeout(seconds)
+    try:
+        stream.sendall(f"GET {path} HTTP/1.0\r\nHost: localhost\r\n\r\n".encode())
+        received = b""
+        while chunk := stream.recv(65536):
+            received += chunk
+    finally:
+        stream.close()
+    head, _end, body = received.partition(b"\r\n\r\n")
+    return body.decode(errors="replace") if head.split(b" ")[1:2] == [b"200"] else ""
 
 
 def _dry(dry_run: bool) -> dict[str, str]:

@@ -62,11 +62,29 @@ def waiting_reason(service: Found, events: list[Found], controller_ready: bool, 
     return "The controller has not said why: `kubectl -n metallb-system logs deployment/controller` does."
 
 
+def endpoint_nodes(slices: list[Found]) -> list[str]:
+    """The nodes with an endpoint that takes traffic, in the order of their names."""
+    return sorted(
+        {
+            endpoint["nodeName"]
+            for one in slices
+            for endpoint in one.get("endpoints") or []
+            if endpoint.get("nodeName") and serving_endpoints([{"endpoints": [endpoint]}])
+        }
+    )
+
+
 def view(service: Found, slices: list[Found]) -> Found:
-    """A Service as the probe needs it: namespace, name, addresses, ports, protocols, endpoints."""
+    """A Service as the probe needs it; the keys are those of loadbalancer_services_info's services."""
     metadata, spec = service["metadata"], service["spec"]
     ports = [
-        {"port": p["port"], "protocol": p.get("protocol", "TCP"), "name": p.get("name", "")} for p in spec["ports"]
+        {
+            "port": p["port"],
+            "protocol": p.get("protocol", "TCP"),
+            "name": p.get("name", ""),
+            "node_port": p.get("nodePort", 0),
+        }
+        for p in spec["ports"]
     ]
     own = [
         one
@@ -74,12 +92,18 @@ def view(service: Found, slices: list[Found]) -> Found:
         if one["metadata"].get("namespace") == metadata["namespace"]
         and (one["metadata"].get("labels") or {}).get("kubernetes.io/service-name") == metadata["name"]
     ]
+    listed = sum(len(endpoint.get("addresses") or []) for one in own for endpoint in one.get("endpoints") or [])
+    serving = serving_endpoints(own)
     return {
         "name": f"{metadata['namespace']}/{metadata['name']}",
         "addresses": addresses(service),
         "ports": ports,
-        "endpoints": serving_endpoints(own),
+        "endpoints": serving,
+        "endpoints_starting": listed - serving,
+        "endpoint_nodes": endpoint_nodes(own),
+        "selector": ",".join(f"{key}={value}" for key, value in sorted((spec.get("selector") or {}).items())),
         "local": spec.get("externalTrafficPolicy") == "Local",
+        "pool": (metadata.get("annotations") or {}).get(POOL_ANNOTATION, ""),
     }
 
 

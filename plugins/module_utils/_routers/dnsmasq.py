@@ -12,22 +12,26 @@ white space.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
-from ipaddress import IPv4Address
-from typing import Iterable, Mapping, NamedTuple, Sequence
+from typing import Iterable, NamedTuple, Sequence
 
-from ansible_collections.homelab.lantern.plugins.module_utils._pools import AddressRange, Problem, RangeSet
+from ansible_collections.homelab.lantern.plugins.module_utils._pools import AddressRange
+from ansible_collections.homelab.lantern.plugins.module_utils._routers import blocks
+from ansible_collections.homelab.lantern.plugins.module_utils._routers.contract import (
+    Files,
+    FixedLease,
+    HandedOut,
+    HostName,
+    Lease,
+    Outcome,
+    gone_warning,
+    ipv4,
+    nothing_left,
+    remaining,
+)
 
-BEGIN = "# BEGIN LANTERN: addresses kept for LoadBalancer Services. Change the pools in the inventory, not these lines."
-WAS = "# LANTERN WAS:"
-END = "# END LANTERN"
-_BEGIN_START = BEGIN.split(":", 1)[0]
 _OPTION = re.compile(r"\s*([a-z0-9-]+)\s*(?:=\s*(.*?))?\s*$")
 _COMMENT = re.compile(r'(?:^|(?<=\s))#(?=[^"]*(?:"[^"]*"[^"]*)*$).*$')
 _LEASE_TIME = re.compile(r"(\d+[smhdw]?|infinite)", re.IGNORECASE)
-
-Files = Mapping[str, str]
-"""Path and text of every file that dnsmasq reads options from, in the order it reads them."""
 
 
 class DynamicRange(NamedTuple):
@@ -50,43 +54,10 @@ class Include(NamedTuple):
     suffixes: tuple[str, ...] = ()
 
 
-class FixedLease(NamedTuple):
-    """An address that dnsmasq gives to one host only; `where` is file and line."""
-
-    where: str
-    host: str
-    address: IPv4Address
-
-
-class Lease(NamedTuple):
-    """An address in use; `expiry` in seconds since 1970, 0 for never."""
-
-    address: IPv4Address
-    mac: str
-    name: str
-    expiry: int
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """The files as they are to be, and what there is to say. With problems nothing may be written."""
-
-    files: dict[str, str]
-    problems: list[Problem]
-    warnings: list[str]
-
-
 def option(line: str) -> tuple[str, str]:
     """Name and value of the option on a line; ("", "") for comments, empty lines and what dnsmasq would not accept."""
     found = _OPTION.match(_COMMENT.sub("", line))
     return (found.group(1), (found.group(2) or "").strip('"')) if found else ("", "")
-
-
-def _ipv4(text: str) -> IPv4Address | None:
-    try:
-        return IPv4Address(text.strip())
-    except ValueError:
-        return None
 
 
 def dynamic_range(line: str) -> DynamicRange | None:
@@ -102,10 +73,10 @@ def dynamic_range(line: str) -> DynamicRange | None:
         position += len(token) + 1
     # Tags and interface names come first, in several historic spellings; the first address ends them.
     for (start_at, start_text), (end_at, end_text) in zip(tokens, tokens[1:]):
-        start = _ipv4(start_text)
+        start = ipv4(start_text)
         if start is None:
             continue
-        end = _ipv4(end_text)
+        end = ipv4(end_text)
         if end is None:
             return None
         first, last = sorted((int(start), int(end)))
@@ -171,46 +142,6 @@ def last_option(files: Files, name: str) -> str | None:
     return values[-1] if values else None
 
 
-def release_text(text: str) -> str:
-    """The file without any reservation, byte for byte as before; damaged blocks are understood as far as possible."""
-    lines = text.split("\n")
-    kept: list[str] = []
-    at = 0
-    while at < len(lines):
-        line = lines[at]
-        if line.startswith((_BEGIN_START, WAS)):
-            restored, at = _release_block(lines, at)
-            kept += restored
-        elif line.startswith(END):
-            at += 1  # its beginning was deleted
-        else:
-            kept.append(line)
-            at += 1
-    return "\n".join(kept)
-
-
-def _release_block(lines: Sequence[str], begin: int) -> tuple[list[str], int]:
-    """What the block starting at line `begin` stood for, and the number of the line behind it."""
-    inside = begin + 1 if lines[begin].startswith(_BEGIN_START) else begin
-    end = inside
-    while end < len(lines) and not lines[end].startswith((_BEGIN_START, END)):
-        end += 1
-    if end < len(lines) and lines[end].startswith(END):
-        body = lines[inside:end]
-        originals = [line[len(WAS) :] for line in body if line.startswith(WAS)]
-        ranges = [line for line in body if option(line)[0] == "dhcp-range"]
-        foreign = [line for line in body if line and not line.startswith(WAS) and line not in ranges]
-        return (originals or ranges) + foreign, end + 1
-    # No end: only lines that can be recognised as made from the original may be dropped.
-    if inside >= len(lines) or not lines[inside].startswith(WAS):
-        return [], inside
-    original = lines[inside][len(WAS) :]
-    after = inside + 1
-    while after < len(lines) and _made_from(original, lines[after]):
-        after += 1
-    return [original], after
-
-
 def _made_from(original: str, line: str) -> bool:
     old, new = dynamic_range(original), dynamic_range(line)
     return (
@@ -221,55 +152,74 @@ def _made_from(original: str, line: str) -> bool:
     )
 
 
+_SYNTAX = blocks.Syntax(
+    is_ours=lambda line: option(line)[0] in ("dhcp-range", "host-record"),
+    stands_in=lambda line: option(line)[0] == "dhcp-range",
+    made_from=_made_from,
+)
+
+
+def release_text(text: str) -> str:
+    """The file without any reservation, byte for byte as before; damaged blocks are understood as far as possible."""
+    return blocks.unmark(text, _SYNTAX)
+
+
 def release(files: Files) -> dict[str, str]:
     """All files without any reservation."""
     return {path: release_text(text) for path, text in files.items()}
 
 
-def reserve(files: Files, reserved: Sequence[AddressRange], lan: AddressRange | None = None) -> Outcome:
-    """The files with no address of `reserved` left to hand out, starting from the originals whatever is reserved now.
+def handed_out(files: Files) -> HandedOut:
+    """Every range that hands out addresses now."""
+    return [(where, item.addresses) for where, item in dynamic_ranges(files)]
 
-    `lan`: the network that must keep at least one address to hand out; without it, any range counts.
-    """
+
+def reserve(files: Files, reserved: Sequence[AddressRange], lan: AddressRange | None = None) -> Outcome:
+    """See contract.Driver."""
     originals = release(files)
-    taken = RangeSet(reserved)
-    found: list[Problem] = []
     warnings: list[str] = []
     result = {}
-    before = [item.addresses for _where, item in dynamic_ranges(originals)]
     for path, text in originals.items():
-        lines: list[str] = []
-        for number, line in enumerate(text.split("\n"), 1):
+        edits = []
+        for number, line in enumerate(text.split("\n")):
             item = dynamic_range(line)
-            rest = None if item is None else RangeSet([item.addresses]).difference(taken)
-            if item is None or rest == RangeSet([item.addresses]):
-                lines.append(line)
+            if item is None:
                 continue
-            lines += [BEGIN, WAS + line] + [item.line(part) for part in rest or ()] + [END]
+            rest = remaining(item.addresses, reserved)
+            if rest == [item.addresses]:
+                continue
+            edits.append(blocks.Edit(number, number, [item.line(part) for part in rest]))
             if not rest:
-                warnings.append(
-                    f"{path}:{number}: all of {item.addresses} is reserved, so this range is handed out no more."
-                )
-        result[path] = "\n".join(lines)
+                warnings.append(gone_warning(f"{path}:{number + 1}", item.addresses))
+        result[path] = blocks.mark(text, edits)
+    before, after = ([item for _where, item in handed_out(state)] for state in (originals, result))
+    return Outcome(result, nothing_left(before, after, lan, "dnsmasq"), warnings)
 
-    def inside(ranges: Iterable[AddressRange]) -> bool:
-        return any(lan is None or lan.overlaps(item) for item in ranges)
 
-    after = [item.addresses for _where, item in dynamic_ranges(result)]
-    if inside(before) and not inside(after):
-        ranges = ", ".join(str(item) for item in before if lan is None or lan.overlaps(item))
-        message = (
-            "The pools take every address that dnsmasq hands out ({0}): no other host could get one. "
-            "Make the pools smaller, or widen the dhcp-range first."
-        )
-        found.append(Problem("nothing-left", "dhcp-range", message.format(ranges)))
-    return Outcome(result, found, warnings)
+def with_names(files: Files, path: str, names: Sequence[HostName]) -> dict[str, str]:
+    """The files, those of `reserve`, with the names written at the end of one file.
+
+    A name without a dot is also answered with the domain that dnsmasq serves, when it has one.
+    """
+    if not names:
+        return dict(files)
+    domain = (last_option(files, "domain") or "").split(",")[0].strip("/#")
+    lines = []
+    for item in names:
+        spellings = [item.name] if "." in item.name or not domain else [f"{item.name}.{domain}", item.name]
+        lines.append("host-record=" + ",".join([*spellings, *item.addresses]))
+    return {**files, path: blocks.append(files.get(path, ""), lines)}
+
+
+def answers_dns(files: Files) -> bool:
+    """Whether this dnsmasq is a DNS server at all."""
+    return last_option(files, "port") != "0"
 
 
 def _host_fields(where: str, value: str) -> list[FixedLease]:
     """The addresses of one host in the notation of `dhcp-host`."""
     fields = [field.strip() for field in value.split(",")]
-    addresses = [address for address in map(_ipv4, fields) if address is not None]
+    addresses = [address for address in map(ipv4, fields) if address is not None]
     names = [
         field
         for field in fields
@@ -277,14 +227,14 @@ def _host_fields(where: str, value: str) -> list[FixedLease]:
         and field != "ignore"
         and ":" not in field
         and "*" not in field
-        and _ipv4(field) is None
+        and ipv4(field) is None
         and not _LEASE_TIME.fullmatch(field)
     ]
     host = names[0] if names else fields[0]
     return [FixedLease(where, host, address) for address in addresses]
 
 
-def fixed_leases(files: Files, host_files: Files, ethers: str = "") -> list[FixedLease]:
+def fixed_leases(files: Files, host_files: Files | None = None, ethers: str = "") -> list[FixedLease]:
     """Addresses kept for one host: `dhcp-host` lines, files named by dhcp-hostsfile and dhcp-hostsdir, /etc/ethers."""
     found: list[FixedLease] = []
     for path, text in files.items():
@@ -292,29 +242,15 @@ def fixed_leases(files: Files, host_files: Files, ethers: str = "") -> list[Fixe
             name, value = option(line)
             if name == "dhcp-host":
                 found += _host_fields(f"{path}:{number}", value)
-    for path, text in host_files.items():
+    for path, text in (host_files or {}).items():
         for number, line in enumerate(text.split("\n"), 1):
             found += _host_fields(f"{path}:{number}", _COMMENT.sub("", line).strip())
     for number, line in enumerate(ethers.split("\n"), 1):
         words = _COMMENT.sub("", line).split()
-        address = _ipv4(words[1]) if len(words) > 1 else None
+        address = ipv4(words[1]) if len(words) > 1 else None
         if address is not None:
             found.append(FixedLease(f"/etc/ethers:{number}", words[0], address))
     return found
-
-
-def fixed_lease_problems(found: Sequence[FixedLease], reserved: Sequence[AddressRange]) -> list[Problem]:
-    """A refusal for each fixed lease that lies in the pools."""
-    message = (
-        '{0}: host "{1}" has the fixed address {2}, which lies in the pools ({3}). '
-        "Give the host an address outside them, or move the pool."
-    )
-    pools = ", ".join(map(str, reserved))
-    return [
-        Problem("fixed-lease", item.where, message.format(item.where, item.host, item.address, pools))
-        for item in found
-        if any(item.address in part for part in reserved)
-    ]
 
 
 def leases(text: str, now: float) -> list[Lease]:
@@ -323,7 +259,7 @@ def leases(text: str, now: float) -> list[Lease]:
     for line in text.split("\n"):
         words = line.split()
         # IPv6 leases follow a line "duid ..." and have no IPv4 address in the third column.
-        address = _ipv4(words[2]) if len(words) >= 4 else None
+        address = ipv4(words[2]) if len(words) >= 4 else None
         if address is None or not words[0].isdigit():
             continue
         expiry = int(words[0])

@@ -11,15 +11,21 @@ import glob
 import os
 import re
 import shlex
-import time
 from dataclasses import dataclass, field
-from typing import Callable, List, Sequence, Tuple
+from typing import Callable, Sequence
 
 from ansible_collections.homelab.lantern.plugins.module_utils._routers import dnsmasq
+from ansible_collections.homelab.lantern.plugins.module_utils._routers.service import (
+    Run,
+    Service,
+    arguments,
+    read_text,
+)
 
 COMMAND_LINE = "(command line)"
 LEASE_FILES = ("/var/lib/misc/dnsmasq.leases", "/var/lib/dnsmasq/dnsmasq.leases", "/tmp/dhcp.leases")
-"""Where Debian, Red Hat and OpenWrt builds keep leases when the configuration does not say."""
+LEASE_FILES += ("/etc/pihole/dhcp.leases",)
+"""Where Debian, Red Hat, OpenWrt and Pi-hole builds keep leases when the configuration does not say."""
 
 _ARGUMENTS = {
     "C": "conf-file",
@@ -31,11 +37,6 @@ _ARGUMENTS = {
     "Z": "read-ethers",
 }
 _FLAGS = ("leasefile-ro", "read-ethers")
-_SETTLE_SECONDS = 0.5
-"""dnsmasq opens its sockets before it reads the lease file, so it can still die shortly after."""
-
-Run = Callable[[List[str]], Tuple[int, str, str]]
-"""Runs a command: exit status, standard output, standard error."""
 
 
 @dataclass
@@ -80,12 +81,6 @@ class Sources:
 
 def _includes_options(line: str) -> bool:
     return any(item.kind in ("conf-file", "conf-dir") for item in dnsmasq.includes(line))
-
-
-def read_text(path: str) -> str:
-    """A file as text; bytes that are no UTF-8 survive reading and writing."""
-    with open(path, encoding="utf-8", errors="surrogateescape", newline="") as handle:
-        return handle.read()
 
 
 def arguments_as_options(arguments: Sequence[str]) -> str:
@@ -185,45 +180,17 @@ def dhcp_port(sources: Sources) -> int | None:
     return 67 if alternate is None else int(alternate.split(",")[0] or 1067)
 
 
-def _read_proc(path: str) -> bytes:
-    """A file under /proc; empty when the process is gone or must not be looked at."""
-    try:
-        with open(path, "rb") as handle:
-            return handle.read()
-    except OSError:
-        return b""
+PROGRAMS = ("dnsmasq", "pihole-FTL")
 
 
 class Daemon:
-    """The service that runs dnsmasq. `bin_path` finds programs (AnsibleModule.get_bin_path)."""
+    """The service that runs dnsmasq, or Pi-hole's program with dnsmasq in it. `bin_path` finds programs."""
 
     def __init__(self, run: Run, bin_path: Callable[[str], str | None], service: str, config_file: str) -> None:
         self._run = run
         self._bin_path = bin_path
-        self._service = service
         self._config_file = config_file
-        self._systemctl = bin_path("systemctl") if os.path.isdir("/run/systemd/system") else None
-
-    def pid(self) -> int | None:
-        """Its process; None when it does not run."""
-        if self._systemctl:
-            status, output, _error = self._run([self._systemctl, "show", "--property=MainPID", self._service])
-            value = output.strip().rpartition("=")[2]
-            return int(value) if status == 0 and value.isdigit() and int(value) > 0 else None
-        own = os.stat("/proc/self/ns/net").st_ino
-        found = []
-        for name in os.listdir("/proc"):
-            try:
-                if (
-                    name.isdigit()
-                    and _read_proc(f"/proc/{name}/comm").strip() == b"dnsmasq"
-                    and os.stat(f"/proc/{name}/ns/net").st_ino == own
-                    and self._reads_config(int(name))
-                ):
-                    found.append(int(name))
-            except OSError:
-                continue  # gone meanwhile
-        return min(found) if found else None  # The helper for lease scripts is a younger child.
+        self.service = Service(run, bin_path, service, PROGRAMS, self._reads_config)
 
     def _reads_config(self, pid: int) -> bool:
         # libvirt and NetworkManager run dnsmasq processes of their own; they name another file.
@@ -234,32 +201,24 @@ class Daemon:
     def arguments(self, pid: int | None) -> list[str]:
         """The command line it runs with, or would be started with."""
         if pid is not None:
-            words = _read_proc(f"/proc/{pid}/cmdline").decode("utf-8", "surrogateescape").split("\0")
-            return [word for word in words[1:] if word]
+            return arguments(pid)
         try:
             return debian_defaults(read_text("/etc/default/dnsmasq"))
         except (OSError, ValueError):
             return []
 
-    def is_stale(self, pid: int, paths: Sequence[str]) -> bool:
-        """Whether a file was changed after the process read it."""
-        words = _read_proc(f"/proc/{pid}/stat").rpartition(b")")[2].split()
-        if len(words) < 20:
-            return False
-        # Ages instead of dates: the process's start is counted on a clock that nobody sets.
-        process_age = time.clock_gettime(time.CLOCK_BOOTTIME) - int(words[19]) / os.sysconf("SC_CLK_TCK")
-        now = time.time()
-        return any(0 <= now - os.stat(path).st_mtime < process_age - 0.1 for path in paths if os.path.exists(path))
-
     def test(self, sources: Sources, replaced: dict[str, str], scratch: str) -> str:
         """What `dnsmasq --test` objects to when some files are replaced, "" when nothing. `scratch`: a file to use."""
-        program = self._bin_path("dnsmasq")
-        if not program:
+        own, pihole = self._bin_path("dnsmasq"), self._bin_path("pihole-FTL")
+        if not own and not pihole:
             return "The program dnsmasq was not found on this machine."
         text, origins = sources.flat(replaced)
         with open(scratch, "w", encoding="utf-8", errors="surrogateescape", newline="") as handle:
             handle.write(text)
-        status, output, error = self._run([program, "--test", f"--conf-file={scratch}"])
+        # What follows "--" goes to the dnsmasq inside pihole-FTL.
+        inside_pihole = pihole and ("pihole" in self.service.name.lower() or not own)
+        command = [str(pihole), "--"] if inside_pihole else [str(own)]
+        status, output, error = self._run([*command, "--test", f"--conf-file={scratch}"])
         if status == 0:
             return ""
 
@@ -268,63 +227,3 @@ class Daemon:
             return f"line {number} of {path}"
 
         return re.sub(r"line (\d+) of " + re.escape(scratch), place, (error or output).strip())
-
-    def restart(self) -> str:
-        """Starts it anew; returns what went wrong, "" when nothing did."""
-        if self._systemctl:
-            # Otherwise several restarts in a row are refused with "start request repeated too quickly".
-            self._run([self._systemctl, "reset-failed", self._service])
-            command = [self._systemctl, "restart", self._service]
-        else:
-            service = self._bin_path("service")
-            command = [service, self._service, "restart"] if service else ["/etc/init.d/" + self._service, "restart"]
-        status, output, error = self._run(command)
-        return (
-            ""
-            if status == 0
-            else (error or output).strip() or "{} failed with status {}".format(" ".join(command), status)
-        )
-
-    def wait(self, port: int | None, seconds: float) -> bool:
-        """Whether it serves within this time, and still does half a second later."""
-        deadline = time.monotonic() + seconds
-        while time.monotonic() < deadline:
-            pid = self.pid()
-            if pid is not None and self._listens(pid, port):
-                time.sleep(_SETTLE_SECONDS)
-                if self.pid() == pid:
-                    return True
-            time.sleep(0.2)
-        return False
-
-    def _listens(self, pid: int, port: int | None) -> bool:
-        if port is None:
-            return True
-        rows = [line.split() for line in _read_proc(f"/proc/{pid}/net/udp").decode().splitlines()[1:]]
-        sockets = {f"socket:[{row[9]}]" for row in rows if int(row[1].rpartition(":")[2], 16) == port}
-        folder = f"/proc/{pid}/fd"
-        try:
-            return any(os.readlink(os.path.join(folder, name)) in sockets for name in os.listdir(folder))
-        except FileNotFoundError:
-            return False
-        except PermissionError:
-            return bool(sockets)  # A container may forbid to look at other users' processes.
-
-    def said(self, since: float) -> str:
-        """The service's last messages from that time (seconds since 1970) on; "" where there is no journal."""
-        journal = self._bin_path("journalctl") if self._systemctl else None
-        if not journal:
-            return ""
-        command = [
-            journal,
-            "--unit",
-            self._service,
-            "--since",
-            f"@{int(since)}",
-            "--lines",
-            "15",
-            "--no-pager",
-            "--output",
-            "cat",
-        ]
-        return self._run(command)[1].strip()

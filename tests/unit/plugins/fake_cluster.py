@@ -34,6 +34,7 @@ class FakeCluster:
         self.objects: dict[tuple[str, str | None, str], Object] = {}
         self.writes: list[str] = []
         self.logs: dict[str, str] = {}
+        self.pages: dict[str, str] = {}
         self.never_gone: set[str] = set()
         self._version = 0
         for one in objects:
@@ -61,6 +62,8 @@ class FakeCluster:
         for (found_kind, found_namespace, _name), one in self.objects.items():
             labels = one["metadata"].get("labels") or {}
             matches = all(labels.get(key) == value for key, value in wanted.items())
+            on_node = selectors.get("field_selector", "").partition("spec.nodeName=")[2]
+            matches = matches and on_node in ("", (one.get("spec") or {}).get("nodeName"))
             if matches and found_kind == kind and namespace in (None, found_namespace):
                 listed = copy.deepcopy(one)
                 listed.pop("kind")  # as in a real list
@@ -92,8 +95,17 @@ class FakeCluster:
             if manifest["metadata"]["name"] not in self.never_gone:
                 self.objects.pop(self.key(manifest), None)
 
+    def evict(self, namespace: str, pod: str) -> bool:
+        if pod in self.never_gone:
+            return False
+        self.delete({"kind": "Pod", "metadata": {"namespace": namespace, "name": pod}})
+        return True
+
     def log(self, namespace: str, pod: str, container: str, lines: int, previous: bool = False) -> str:
         return self.logs.get(pod, "")
+
+    def ask_pod(self, namespace: str, pod: str, port: int, path: str, seconds: float) -> str:
+        return self.pages.get(pod, "")
 
     def _write(self, verb: str, new: Object, dry_run: bool) -> Object:
         if not dry_run:

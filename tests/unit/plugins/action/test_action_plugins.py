@@ -8,6 +8,7 @@ from types import SimpleNamespace
 
 import pytest
 from ansible_collections.homelab.lantern.plugins.action import rollout, verify_report
+from ansible_collections.homelab.lantern.plugins.plugin_utils import _progress
 
 
 class Task:
@@ -18,7 +19,7 @@ class Task:
 @pytest.fixture
 def printed(monkeypatch):
     lines = []
-    for plugin in (rollout, verify_report):
+    for plugin in (_progress, verify_report):
         monkeypatch.setattr(plugin.display, "display", lambda text, color=None, **_more: lines.append((text, color)))
     return lines
 
@@ -60,6 +61,7 @@ def test_rollout_ends_with_a_failure_or_in_check_mode(printed, monkeypatch, answ
 
 INFO = {
     "services": [{"name": "default/web", "addresses": ["192.168.2.130"], "waiting": ""}],
+    "nodes": [],
     "controller": {"ready": True, "text": "controller 1 of 1 ready"},
     "speaker": {"ready": True, "text": "speaker 3 of 3 ready"},
     "pools": [{"name": "lan", "addresses": ["192.168.2.128/25"]}],
@@ -68,7 +70,9 @@ INFO = {
 
 
 def probes(result):
-    verdict = {"hop": "ARP", "result": result, "text": "seen", "remedy": "Do this." if result == "bad" else ""}
+    bad = result == "bad"
+    verdict = {"hop": "ARP", "result": result, "text": "seen", "causes": ["Dust."] if bad else [],
+               "command": "wipe" if bad else "", "milliseconds": 0.5}  # fmt: skip
     return [{"service": "default/web", "address": "192.168.2.130", "verdicts": [verdict]}]
 
 
@@ -80,7 +84,12 @@ def test_report_prints_a_coloured_table(printed):
 
 def test_report_fails_naming_hop_and_remedy_but_not_in_check_mode(printed):
     result = action(verify_report, Task(info=INFO, probes=probes("bad"))).run(task_vars={})
-    assert result["failed"] and result["msg"] == "default/web, ARP: seen. Do this."
+    assert result["failed"]
+    assert result["msg"].splitlines() == [
+        "default/web 192.168.2.130: broken at ARP: seen.",
+        "  likely: Dust.",
+        "  try: wipe",
+    ]
     assert printed[-1][1] == verify_report.constants.COLOR_ERROR
     checked = action(verify_report, Task(check_mode=True, info=INFO, probes=probes("bad"))).run(task_vars={})
     assert not checked.get("failed")
@@ -89,3 +98,11 @@ def test_report_fails_naming_hop_and_remedy_but_not_in_check_mode(printed):
 def test_report_without_services_says_how_to_make_one(printed):
     action(verify_report, Task(info=dict(INFO, services=[]))).run(task_vars={})
     assert any("kubectl expose deployment" in text for text, _color in printed)
+
+
+def test_report_on_a_node_says_that_little_was_proven(printed, monkeypatch):
+    warned = []
+    monkeypatch.setattr(verify_report.display, "warning", warned.append)
+    seen = [dict(probes("good")[0], own_node="node1")]
+    action(verify_report, Task(info=INFO, probes=seen)).run(task_vars={})
+    assert len(warned) == 1 and "node1" in warned[0] and "group probe" in warned[0]

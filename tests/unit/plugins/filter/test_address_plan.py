@@ -140,7 +140,7 @@ def test_malformed_pools_are_named(pools, words):
         ({"lan": ""}, "lantern_lan is missing"),
         ({"lan": "192.168.2.0"}, '"192.168.2.0" is not a network'),
         ({"lan": "home"}, '"home" is not a network'),
-        ({"router": {"type": "openwrt"}}, '"openwrt" is not known'),
+        ({"router": {"type": "fritzbox"}}, '"fritzbox" is not known'),
         ({"router": "192.168.2.1"}, "is no mapping"),
         ({"router": {"type": "dnsmasq", "adress": "x"}}, 'Did you mean "address"?'),
         ({"router": {"type": "dnsmasq", "address": "router"}}, '"router" is not an IP address'),
@@ -247,3 +247,59 @@ def test_host_parts_are_handed_on_and_checked():
     assert good["problems"] == [] and good["pools"][0]["ipv6_host_parts"] == ["::100-::1ff"]
     bad = plan([pool(addresses=["192.168.2.128/26"], ipv6_host_parts="fd00::100-fd00::1ff")])
     assert len(bad["problems"]) == 1 and "fd00::100" in bad["problems"][0]
+
+
+SEED = "192.168.0.230-192.168.1.250"
+
+
+def seed_plan(lan, **changes):
+    home = {"nodes": {"node1": "192.168.0.11"}, "router": {"type": "dnsmasq", "address": "192.168.0.1"}}
+    return plan([pool(addresses=[SEED])], lan=lan, **dict(home, **changes))
+
+
+def test_a_pool_that_reaches_out_of_a_24_is_cut_to_it_with_a_warning_that_names_the_23():
+    result = seed_plan("192.168.0.0/24")
+    assert result["problems"] == []
+    assert addresses(result) == {"default": ["192.168.0.230-192.168.0.254"]}
+    cut = next(text for text in result["warnings"] if "only" in text)
+    assert "192.168.0.230-192.168.0.254" in cut and "192.168.0.0/23 would hold all of it" in cut
+
+
+def test_the_same_pool_is_fine_in_a_23():
+    result = seed_plan("192.168.0.0/23")
+    assert (result["problems"], result["warnings"]) == ([], [])
+    assert addresses(result) == {"default": [SEED]}
+
+
+def test_a_pool_that_lies_elsewhere_altogether_stays_as_it_may_be_routed():
+    result = plan([pool(addresses=["10.9.9.0/24"])])
+    assert addresses(result) == {"default": ["10.9.9.0/24"]}
+    assert "outside the LAN" in result["warnings"][0]
+
+
+DHCP = {"type": "dnsmasq", "address": "192.168.2.1", "dhcp_ranges": ["192.168.2.100-192.168.2.249"]}
+
+
+def test_dhcp_before_and_after():
+    result = plan([pool(addresses=["192.168.2.200-192.168.2.210"])], router=DHCP)
+    assert result["dhcp"] == {
+        "before": ["192.168.2.100-192.168.2.249"],
+        "after": ["192.168.2.100-192.168.2.199", "192.168.2.211-192.168.2.249"],
+    }
+    assert "then   192.168.2.100-192.168.2.199, 192.168.2.211" in result["summary"] and result["warnings"] == []
+
+
+def test_a_router_that_is_not_managed_has_to_be_told_by_the_user():
+    result = plan([pool(addresses=["192.168.2.200-192.168.2.254"])], router=dict(DHCP, type="none"))
+    assert "192.168.2.100-192.168.2.199 only" in result["warnings"][0]
+
+
+def test_a_malformed_dhcp_range_is_a_problem():
+    (problem,) = plan([pool(size=3)], router=dict(DHCP, dhcp_ranges=["192.168.2.250-192.168.2.100"]))["problems"]
+    assert "dhcp_ranges" in problem and "192.168.2.250-192.168.2.100" in problem
+
+
+def test_proposals_leave_the_dhcp_range_alone_where_they_can():
+    router = dict(DHCP, dhcp_ranges="192.168.2.150-192.168.2.254")
+    assert addresses(plan([pool(size=32)], router=router)) == {"default": ["192.168.2.118-192.168.2.149"]}
+    assert addresses(plan([pool(size=200)], router=router)) == {"default": ["192.168.2.55-192.168.2.254"]}

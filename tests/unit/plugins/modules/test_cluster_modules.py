@@ -252,8 +252,12 @@ class TestServicesInfo:
             {"kind": "Service", "metadata": {"name": "k", "namespace": "default"}, "spec": {"type": "ClusterIP"}},
         )
         on(monkeypatch, loadbalancer_services_info, cluster)
+        cluster.pages["s"] = (
+            'metallb_speaker_announced{ip="192.168.2.130",node="n1",protocol="layer2",service="default/web"} 1.0\n'
+        )
         result = run(loadbalancer_services_info, monkeypatch, **KUBECONFIG)
         assert result["changed"] is False
+        assert result["services"][1]["owners"] == {"192.168.2.130": ["n1"]}
         assert [(one["name"], one["addresses"], one["endpoints"]) for one in result["services"]] == [
             ("default/pending", [], 0),
             ("default/web", ["192.168.2.130"], 1),
@@ -262,8 +266,19 @@ class TestServicesInfo:
         assert result["services"][1]["waiting"] == ""
         assert result["controller"] == {"ready": True, "text": "controller 1 of 1 ready"}
         assert result["speaker"] == {"ready": False, "text": "speaker is not there"}
-        assert result["pools"] == [{"name": "lan", "addresses": ["192.168.2.128/25"]}]
-        assert result["nodes"] == [{"name": "n1", "addresses": ["192.168.2.11"]}]
+        assert result["pools"] == [{"name": "lan", "addresses": ["192.168.2.128/25"], "advertised": []}]
+        assert result["nodes"] == [
+            {
+                "name": "n1",
+                "addresses": ["192.168.2.11"],
+                "ready": True,
+                "excluded": False,
+                "selected": False,
+                "speaker": True,
+                "speaker_silent": False,
+                "proxy": None,
+            }
+        ]
         assert result["obstacle"] == ""
 
     def test_waits_for_services_that_are_not_served_yet(self, monkeypatch):

@@ -144,8 +144,10 @@ class Router:
         return {int(key.rpartition(".")[2]): tuple(value) for key, value in json.loads(done.stdout).items()}
 
     def pid(self):
-        path = self.folder / "pid"
-        return int(path.read_text()) if path.exists() else 0
+        try:
+            return int((self.folder / "pid").read_text() or 0)
+        except FileNotFoundError:  # dnsmasq deletes it when it ends
+            return 0
 
     def stop(self):
         if self.pid() and Path(f"/proc/{self.pid()}").exists():

@@ -8,38 +8,51 @@ import pytest
 
 pytest.importorskip("scapy")
 
-from ansible_collections.homelab.lantern.plugins.module_utils._wire.probing import ProbeError, Route
+from ansible_collections.homelab.lantern.plugins.module_utils._wire import looking
+from ansible_collections.homelab.lantern.plugins.module_utils._wire.facts import Answer, Reply, Route, Said, Try
+from ansible_collections.homelab.lantern.plugins.module_utils._wire.probing import ProbeError
 from ansible_collections.homelab.lantern.plugins.modules import service_probe
 from ansible_collections.homelab.lantern.tests.unit.plugins.module_runner import run
 
 VIP = "192.168.2.130"
 NODES = [{"name": "node1", "addresses": ["192.168.2.11"]}, {"name": "node2", "addresses": ["192.168.2.12", "fd00::12"]}]
+POOLS = [{"name": "lan", "addresses": ["192.168.2.128/25"], "advertised": ["layer2"]}]
 
 
 class Wire:
     """Hosts by address; everything asked is written down."""
 
     def __init__(self):
-        self.neighbours = {"192.168.2.11": ["mac:1"], "192.168.2.12": ["mac:2"], VIP: ["mac:2"]}
+        self.neighbours = {"192.168.2.11": ["mac:1"], "192.168.2.12": ["mac:2"], "fd00::12": ["mac:2"]}
+        self.neighbours.update({VIP: ["mac:2"], "fd00::130": ["mac:2"], "10.0.0.1": ["mac:gw"]})
         self.source, self.gateway = "192.168.2.50", ""
         self.refused, self.status = set(), 200
         self.asked = []
 
     def route(self, address):
-        self.asked.append(("route", address))
         return Route("eth0", self.source, self.gateway)
 
     def who_has(self, address, interface, seconds, first_only=False):
         self.asked.append(("arp", address))
-        return self.neighbours.get(address, [])
+        return [Answer(mac, 0.5) for mac in self.neighbours.get(address, [])]
 
     def connect(self, address, port, seconds):
-        self.asked.append(("tcp", port))
+        self.asked.append(("tcp", address, port))
         return "connection refused" if port in self.refused else ""
+
+    def attempt(self, address, port, interface, seconds):
+        problem = self.connect(address, port.port, seconds)
+        return Try(port, problem, 1.0, None, None if problem else Reply("mac:2", 63))
 
     def get(self, address, port, seconds):
         self.asked.append(("http", port))
-        return self.status, "" if self.status else "garbage"
+        return Said("HTTP", f"GET / answers {self.status}", "", self.status, 1.0)
+
+    def shake_hands(self, address, port, seconds):
+        return Said("TLS", "TLSv1.3 is spoken")
+
+    def listen(self, address, port, seconds):
+        return Said("banner", "says: SSH-2.0-dropbear") if port == 22 else None
 
 
 @pytest.fixture
@@ -47,29 +60,48 @@ def wire(monkeypatch):
     fake = Wire()
     monkeypatch.setattr(service_probe.probing, "Wire", lambda: fake)
     monkeypatch.setattr(service_probe, "PAUSE_SECONDS", 0)
+    monkeypatch.setattr(looking.strangers, "names", lambda addresses: {VIP: "printer.home"})
+    monkeypatch.setattr(looking.strangers, "vendor", lambda mac: "Epson")
     return fake
 
 
-def probe(monkeypatch, **options):
-    given = {"service": "default/web", "address": VIP, "ports": [{"port": 80}], "nodes": NODES, "timeout": 0}
-    return run(service_probe, monkeypatch, **dict(given, **options))
+def probe(monkeypatch, address=VIP, timeout=0, nodes=NODES, http_ports=None, ports=None, **service):
+    service = {
+        "name": "default/web",
+        "ports": ports or [{"port": 80}],
+        "pool": "lan",
+        "owners": {VIP: ["node2"], "fd00::130": ["node2"]},
+        **service,
+    }
+    more = {} if http_ports is None else {"http_ports": http_ports}
+    return run(
+        service_probe, monkeypatch, service=service, address=address, nodes=nodes, pools=POOLS, timeout=timeout, **more
+    )
 
 
 def hops(result):
-    return [(verdict["hop"], verdict["result"]) for verdict in result["verdicts"]]
+    return [(verdict["hop"], verdict["result"]) for verdict in result["verdicts"]][4:]
 
 
 def test_all_good(wire, monkeypatch):
-    result = probe(monkeypatch, ports=[{"port": 80}, {"port": 443, "name": "https"}, {"port": 53, "protocol": "UDP"}])
+    ports = [{"port": 80}, {"port": 443}, {"port": 22}, {"port": 9}, {"port": 53, "protocol": "UDP"}]
+    result = probe(monkeypatch, ports=ports)
+    assert [verdict["hop"] for verdict in result["verdicts"]][:4] == ["Service", "pool", "endpoints", "owner"]
     assert hops(result) == [
         ("ARP", "good"),
         ("TCP 80", "good"),
         ("HTTP 80", "good"),
         ("TCP 443", "good"),
+        ("TLS 443", "good"),
+        ("TCP 22", "good"),
+        ("banner 22", "good"),
+        ("TCP 9", "good"),
         ("UDP 53", "skipped"),
+        ("way back", "good"),
     ]
     assert (result["good"], result["node"], result["macs"], result["changed"]) == (True, "node2", ["mac:2"], False)
-    assert (result["service"], result["address"]) == ("default/web", VIP)
+    assert (result["service"], result["address"], result["broken"]) == ("default/web", VIP, "")
+    assert (result["source"], result["gateway"]) == ("192.168.2.50", "")
 
 
 def test_a_port_named_http_is_asked_for_a_page(wire, monkeypatch):
@@ -77,42 +109,57 @@ def test_a_port_named_http_is_asked_for_a_page(wire, monkeypatch):
     assert ("HTTP 3000", "good") in hops(result)
 
 
-def test_two_answers(wire, monkeypatch):
-    wire.neighbours[VIP] = ["mac:1", "mac:2"]
+def test_a_stranger_is_described(wire, monkeypatch):
+    wire.neighbours[VIP] = ["mac:9"]
     result = probe(monkeypatch)
-    assert hops(result)[0] == ("ARP", "bad") and not result["good"]
-    assert result["node"] == "" and "node1 (mac:1) and node2 (mac:2)" in result["verdicts"][0]["text"]
+    assert result["broken"] == "ARP"
+    assert "printer.home, Epson" in result["verdicts"][4]["text"]
 
 
-def test_nobody_answers_and_later_hops_are_not_blamed(wire, monkeypatch):
+def test_nobody_answers_and_the_ports_are_left_alone(wire, monkeypatch):
     del wire.neighbours[VIP]
-    result = probe(monkeypatch, obstacle="Every node is labelled.")
-    assert hops(result) == [("ARP", "bad")]
-    assert result["verdicts"][0]["remedy"] == "Every node is labelled."
+    result = probe(monkeypatch)
+    assert hops(result) == [("ARP", "bad")] and not any(asked[0] == "tcp" for asked in wire.asked)
 
 
-def test_a_refused_port_is_not_asked_for_a_page(wire, monkeypatch):
-    wire.refused = {80}
-    assert hops(probe(monkeypatch)) == [("ARP", "good"), ("TCP 80", "bad")]
+def test_a_silent_owner(wire, monkeypatch):
+    del wire.neighbours[VIP], wire.neighbours["192.168.2.12"]
+    result = probe(monkeypatch)
+    assert result["broken"] == "owner" and "cable" in result["verdicts"][3]["causes"][0]
+
+
+def test_a_refused_port_is_looked_at_more_closely(wire, monkeypatch):
+    wire.refused = {80, 10256}
+    result = probe(monkeypatch, ports=[{"port": 80, "node_port": 30080}])
+    assert hops(result) == [("ARP", "good"), ("TCP 80", "bad")]
+    assert "kube-proxy does not run on node2" in result["verdicts"][-1]["causes"][0]
+    assert ("tcp", "192.168.2.12", 10250) in wire.asked and ("tcp", "192.168.2.11", 30080) in wire.asked
 
 
 def test_behind_a_router_arp_is_skipped(wire, monkeypatch):
     wire.gateway = "10.0.0.1"
     result = probe(monkeypatch)
-    assert hops(result) == [("ARP", "skipped"), ("TCP 80", "good"), ("HTTP 80", "good")]
+    assert hops(result)[:2] == [("gateway", "good"), ("ARP", "skipped")]
     assert result["good"] and ("arp", VIP) not in wire.asked
 
 
-def test_on_a_node_arp_is_skipped(wire, monkeypatch):
+def test_behind_a_router_that_is_not_there_nothing_is_tried(wire, monkeypatch):
+    wire.gateway = "10.0.0.9"
+    result = probe(monkeypatch)
+    assert result["broken"] == "gateway" and hops(result) == [("gateway", "bad"), ("ARP", "skipped")]
+
+
+def test_on_a_node_the_ports_prove_nothing(wire, monkeypatch):
     wire.source = "192.168.2.11"
     result = probe(monkeypatch)
-    assert hops(result)[0] == ("ARP", "skipped") and "node1" in result["verdicts"][0]["text"]
+    assert hops(result) == [("ARP", "good"), ("TCP 80", "skipped"), ("HTTP 80", "good")]
+    assert result["own_node"] == "node1"
 
 
-def test_ipv6_is_tried_by_tcp_only(wire, monkeypatch):
+def test_ipv6_goes_by_neighbour_discovery(wire, monkeypatch):
     result = probe(monkeypatch, address="fd00::130")
-    assert hops(result) == [("NDP", "skipped"), ("TCP 80", "good"), ("HTTP 80", "good")]
-    assert ("route", "fd00::130") not in wire.asked
+    assert hops(result)[0] == ("NDP", "good") and result["node"] == "node2"
+    assert ("arp", "192.168.2.12") not in wire.asked
 
 
 def test_it_tries_again_until_all_is_good(wire, monkeypatch):

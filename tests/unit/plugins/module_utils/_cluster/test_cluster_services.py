@@ -14,7 +14,11 @@ def service(ips=(), annotations=None, policy="Cluster"):
         "spec": {
             "type": "LoadBalancer",
             "externalTrafficPolicy": policy,
-            "ports": [{"port": 80, "protocol": "TCP", "name": "http"}, {"port": 53, "protocol": "UDP"}],
+            "selector": {"tier": "front", "app": "web"},
+            "ports": [
+                {"port": 80, "protocol": "TCP", "name": "http", "nodePort": 30080},
+                {"port": 53, "protocol": "UDP"},
+            ],
         },
         "status": {"loadBalancer": {"ingress": [{"ip": ip} for ip in ips]}},
     }
@@ -39,16 +43,24 @@ def test_endpoints_that_take_traffic():
 
 
 def test_view_takes_the_slices_of_this_service_only():
-    slices = [slice_of("web", READY), slice_of("web", READY, namespace="other"), slice_of("api", READY)]
+    slices = [
+        slice_of("web", READY, STARTING, dict(UNKNOWN, nodeName="node2")),
+        slice_of("web", READY, namespace="other"),
+        slice_of("api", READY),
+    ]
     assert services.view(service(["192.168.2.130"], policy="Local"), slices) == {
         "name": "default/web",
         "addresses": ["192.168.2.130"],
         "ports": [
-            {"port": 80, "protocol": "TCP", "name": "http"},
-            {"port": 53, "protocol": "UDP", "name": ""},
+            {"port": 80, "protocol": "TCP", "name": "http", "node_port": 30080},
+            {"port": 53, "protocol": "UDP", "name": "", "node_port": 0},
         ],
-        "endpoints": 1,
+        "endpoints": 2,
+        "endpoints_starting": 1,
+        "endpoint_nodes": ["node2"],
+        "selector": "app=web,tier=front",
         "local": True,
+        "pool": "",
     }
 
 

@@ -8,7 +8,7 @@ from ipaddress import IPv4Address
 
 import pytest
 from ansible_collections.homelab.lantern.plugins.module_utils._pools import AddressRange, RangeSet, parse_range
-from ansible_collections.homelab.lantern.plugins.module_utils._routers import dnsmasq
+from ansible_collections.homelab.lantern.plugins.module_utils._routers import blocks, contract, dnsmasq
 
 
 def ranges(*texts):
@@ -79,10 +79,10 @@ def test_a_range_is_shortened_where_it_stands():
     assert not outcome.problems and not outcome.warnings
     assert after.split("\n") == [
         "domain=lan",
-        dnsmasq.BEGIN,
-        dnsmasq.WAS + "dhcp-range=set:lan,192.168.2.2,192.168.2.254,255.255.255.0,12h  # LAN",
+        blocks.BEGIN,
+        blocks.WAS + "dhcp-range=set:lan,192.168.2.2,192.168.2.254,255.255.255.0,12h  # LAN",
         "dhcp-range=set:lan,192.168.2.2,192.168.2.127,255.255.255.0,12h  # LAN",
-        dnsmasq.END,
+        blocks.END,
         "no-resolv",
         "",
     ]
@@ -183,7 +183,7 @@ def test_damage_is_repaired(damaged):
 
 
 def test_a_lost_original_keeps_what_is_there():
-    damaged = "\n".join(line for line in BLOCK if not line.startswith(dnsmasq.WAS))
+    damaged = "\n".join(line for line in BLOCK if not line.startswith(blocks.WAS))
     assert dnsmasq.release_text(damaged) == "a\ndhcp-range=192.168.2.2,192.168.2.127,12h\nb\n"
 
 
@@ -231,7 +231,7 @@ def test_fixed_leases_inside_the_pool_are_refused_by_name():
     hosts = {"/etc/hosts.d/x": "# comment\n02:00:00:00:00:01,192.168.2.130,12h\n"}
     found = dnsmasq.fixed_leases(options, hosts, "02:00:00:00:00:02 192.168.2.140\n02:00:00:00:00:03 name\n")
     assert {str(item.address) for item in found} == {"192.168.2.200", "192.168.2.20", "192.168.2.130", "192.168.2.140"}
-    messages = [item.message for item in dnsmasq.fixed_lease_problems(found, POOL)]
+    messages = [item.message for item in contract.fixed_lease_problems(found, POOL)]
     assert len(messages) == 3
     assert "/etc/dnsmasq.conf:1" in messages[0] and '"printer"' in messages[0] and "192.168.2.200" in messages[0]
     assert "/etc/hosts.d/x:2" in messages[1] and "02:00:00:00:00:01" in messages[1]

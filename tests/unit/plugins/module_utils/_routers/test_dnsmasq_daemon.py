@@ -108,12 +108,12 @@ def test_a_process_is_stale_when_a_file_is_younger(tmp_path):
     daemon = daemons.Daemon(lambda command: (1, "", ""), lambda name: None, "dnsmasq", "/etc/dnsmasq.conf")
     path = write(tmp_path / "f", "")
     oldest = 1  # a process that has been there for longer than this test
-    assert daemon.is_stale(oldest, [path])
+    assert daemon.service.is_stale(oldest, [path])
     os.utime(path, (0, 0))
-    assert not daemon.is_stale(oldest, [path])
+    assert not daemon.service.is_stale(oldest, [path])
     ahead = time.time() + 3600
     os.utime(path, (ahead, ahead))  # a clock was wrong; restarting again and again would not help
-    assert not daemon.is_stale(oldest, [path])
+    assert not daemon.service.is_stale(oldest, [path])
 
 
 def test_what_the_tested_configuration_says_is_traced_to_its_file(tmp_path):

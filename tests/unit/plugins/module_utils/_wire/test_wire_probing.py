@@ -13,6 +13,8 @@ import pytest
 pytest.importorskip("scapy")
 
 from ansible_collections.homelab.lantern.plugins.module_utils._wire import probing
+from ansible_collections.homelab.lantern.plugins.module_utils._wire.facts import Port, Route
+from scapy.layers.inet6 import ICMPv6ND_NA, ICMPv6ND_NS, IPv6
 from scapy.layers.l2 import ARP, Ether
 
 
@@ -57,16 +59,60 @@ def test_connect(listener, closed_port):
 
 def test_get(web_port, listener, closed_port):
     wire = probing.Wire()
-    assert wire.get("127.0.0.1", web_port, 2) == (404, "")
-    assert wire.get("127.0.0.1", listener, 0.2) == (0, "no answer within 0.2 seconds")
-    status, problem = wire.get("127.0.0.1", closed_port, 2)
-    assert status == 0 and "refused" in problem
+    assert wire.get("127.0.0.1", web_port, 2)[1:4] == ("GET / answers 404", "", 404)
+    assert wire.get("127.0.0.1", listener, 0.2).problem == "no answer within 0.2 seconds"
+    refused = wire.get("127.0.0.1", closed_port, 2)
+    assert refused.status == 0 and "refused" in refused.problem
+
+
+@pytest.fixture
+def greeter():
+    """A port that says something unasked, as SSH servers do."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def greet():
+            channel, _peer = server.accept()
+            with channel:
+                channel.sendall(b"SSH-2.0-dropbear\x07_2022\r\nmore")
+
+        thread = threading.Thread(target=greet, daemon=True)
+        thread.start()
+        yield server.getsockname()[1]
+        thread.join(5)
+
+
+def test_listen(greeter, listener, closed_port):
+    wire = probing.Wire()
+    assert wire.listen("127.0.0.1", greeter, 2).text == "says: SSH-2.0-dropbear._2022"
+    assert wire.listen("127.0.0.1", listener, 0.2) is None
+    assert wire.listen("127.0.0.1", closed_port, 2) is None
+
+
+def test_shake_hands_with_what_speaks_no_tls(web_port, closed_port):
+    wire = probing.Wire()
+    assert wire.shake_hands("127.0.0.1", web_port, 2).problem
+    assert "refused" in wire.shake_hands("127.0.0.1", closed_port, 2).problem
+
+
+def test_attempt_hears_the_reply(listener, closed_port):
+    """On the loopback interface; without the right to listen there is no reply, but the same outcome."""
+    wire = probing.Wire()
+    made = wire.attempt("127.0.0.1", Port(listener), "lo", 2)
+    assert made.problem == "" and made.milliseconds > 0
+    assert made.reply is None or made.reply.hops_left == 64
+    assert wire.attempt("127.0.0.1", Port(closed_port), "lo", 2).problem == "connection refused"
 
 
 def answered(*pairs):
     """What srp returns for (MAC, claimed address) pairs."""
     asked = Ether() / ARP(pdst="192.168.2.130")
-    return [(asked, Ether() / ARP(op="is-at", hwsrc=mac, psrc=address)) for mac, address in pairs], []
+    asked.sent_time = 100.0
+    answers = []
+    for mac, address in pairs:
+        answer = Ether() / ARP(op="is-at", hwsrc=mac, psrc=address)
+        answer.time = 100.002
+        answers.append((asked, answer))
+    return answers, []
 
 
 def test_who_has_keeps_the_order_and_drops_repetitions_and_strangers(monkeypatch):
@@ -82,7 +128,9 @@ def test_who_has_keeps_the_order_and_drops_repetitions_and_strangers(monkeypatch
         )
 
     monkeypatch.setattr(probing, "srp", srp)
-    assert probing.Wire().who_has("192.168.2.130", "eth0", 1.5) == ["52:54:00:00:00:02", "52:54:00:00:00:0a"]
+    found = probing.Wire().who_has("192.168.2.130", "eth0", 1.5)
+    assert [answer.mac for answer in found] == ["52:54:00:00:00:02", "52:54:00:00:00:0a"]
+    assert round(found[0].milliseconds) == 2
     assert options == {"pdst": "192.168.2.130", "iface": "eth0", "timeout": 1.5, "multi": True, "verbose": False}
     probing.Wire().who_has("192.168.2.130", "eth0", 1.5, first_only=True)
     assert options["multi"] is False
@@ -100,8 +148,8 @@ def test_without_raw_sockets_the_remedy_is_told(monkeypatch):
 @pytest.mark.parametrize(
     "routed, expected",
     [
-        (("eth0", "192.168.2.50", "0.0.0.0"), probing.Route("eth0", "192.168.2.50", "")),
-        (("eth0", "10.0.0.5", "10.0.0.1"), probing.Route("eth0", "10.0.0.5", "10.0.0.1")),
+        (("eth0", "192.168.2.50", "0.0.0.0"), Route("eth0", "192.168.2.50", "")),
+        (("eth0", "10.0.0.5", "10.0.0.1"), Route("eth0", "10.0.0.5", "10.0.0.1")),
     ],
 )
 def test_route(monkeypatch, routed, expected):
@@ -113,3 +161,31 @@ def test_no_route_is_told_with_the_remedy(monkeypatch):
     monkeypatch.setattr(probing.settings.route, "route", lambda _address: ("lo", "0.0.0.0", "0.0.0.0"))
     with pytest.raises(probing.ProbeError, match="no route to 192.168.2.130.*group probe"):
         probing.Wire().route("192.168.2.130")
+
+
+def test_neighbours_of_ipv6_are_asked_by_solicitation(monkeypatch):
+    questions = []
+
+    def srp(question, **_given):
+        questions.append(question)
+        question.sent_time = 100.0
+        answer = Ether(src="52:54:00:00:00:02") / IPv6(src="fd00::130") / ICMPv6ND_NA(tgt="fd00::130")
+        other = Ether(src="52:54:00:00:00:03") / IPv6() / ICMPv6ND_NA(tgt="fd00::131")
+        answer.time = other.time = 100.001
+        return [(question, answer), (question, other)], []
+
+    monkeypatch.setattr(probing, "srp", srp)
+    monkeypatch.setattr(probing.settings.route6, "route", lambda _address: ("eth0", "fd00::50", "::"))
+    monkeypatch.setattr(probing.layer2, "get_if_hwaddr", lambda _interface: "52:54:00:00:00:50")
+    assert [answer.mac for answer in probing.Wire().who_has("fd00::130", "eth0", 1)] == ["52:54:00:00:00:02"]
+    (question,) = questions
+    assert question.dst == "33:33:ff:00:01:30" and question[IPv6].hlim == 255
+    assert question[ICMPv6ND_NS].tgt == "fd00::130"
+
+
+def test_route_of_ipv6(monkeypatch):
+    monkeypatch.setattr(probing.settings.route6, "route", lambda _address: ("eth0", "fd00::50", "::"))
+    assert probing.Wire().route("fd00::130") == Route("eth0", "fd00::50", "")
+    monkeypatch.setattr(probing.settings.route6, "route", lambda _address: ("lo", "::1", "::"))
+    with pytest.raises(probing.ProbeError, match="no route to fd00::130"):
+        probing.Wire().route("fd00::130")

@@ -1,0 +1,87 @@
+# Copyright (c) 2026, Lantern contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What people are told about a plan: its table, and which nodes will announce. PRIVATE to the collection, pure."""
+
+from __future__ import annotations
+
+from typing import Any, Mapping, Protocol, Sequence
+
+from ansible_collections.homelab.lantern.plugins.module_utils._pools import Problem, parse_address
+
+EXCLUDE_LABEL = "node.kubernetes.io/exclude-from-external-load-balancers"
+
+
+class Hosts(Protocol):
+    """The part of the planner's Inventory that counts here."""
+
+    nodes: Mapping[str, str]
+    control_plane: Sequence[str]
+    serve_from_control_plane: Any
+
+
+def _only_control_plane(inventory: Hosts) -> bool:
+    workers: set[str] = set(inventory.nodes) - set(inventory.control_plane)
+    return bool(inventory.nodes) and (not workers or len(inventory.nodes) == 1)
+
+
+def control_plane_warnings(inventory: Hosts) -> list[str]:
+    """That nobody will announce anything."""
+    if _only_control_plane(inventory) and str(inventory.serve_from_control_plane).lower() == "false":
+        message = (
+            "Every node is a control-plane node ({0}), and kubeadm labels those {1}: no Service will answer. "
+            "Set lantern_serve_from_control_plane: auto, or remove the label yourself: kubectl label node {2} {1}-"
+        )
+        return [message.format(", ".join(inventory.nodes), EXCLUDE_LABEL, next(iter(inventory.nodes)))]
+    return []
+
+
+def notices(inventory: Hosts) -> list[str]:
+    """What stage deploy will do to the control plane's label."""
+    serve = str(inventory.serve_from_control_plane).lower()
+    found = []
+    if _only_control_plane(inventory) and serve != "false":
+        message = (
+            "There is no node besides the control plane ({0}). kubeadm labels such nodes {1}, which keeps Services "
+            "away from them; stage deploy removes the label, so that Services answer "
+            "(lantern_serve_from_control_plane: false leaves it alone)."
+        )
+        found.append(message.format(", ".join(inventory.nodes), EXCLUDE_LABEL))
+    elif serve == "true":
+        message = "lantern_serve_from_control_plane is true: stage deploy removes the label {0} from {1}."
+        found.append(message.format(EXCLUDE_LABEL, ", ".join(inventory.control_plane) or "the control-plane nodes"))
+    return found
+
+
+def _sort_key(text: str) -> tuple[int, int]:
+    address = parse_address(text)
+    return (9, 0) if isinstance(address, Problem) else (address.version, int(address))
+
+
+def summary(
+    lan: str,
+    router: Mapping[str, str],
+    inventory: Hosts,
+    planned: Sequence[Mapping[str, Any]],
+    dhcp: Mapping[str, Sequence[str]],
+) -> str:
+    """The plan as a table."""
+    where = router["address"] or "address not known"
+    rows = [
+        ("LAN", lan or "?"),
+        ("Router", "{}, {}".format(where, "not managed" if router["type"] == "none" else router["type"])),
+    ]
+    if dhcp["before"]:
+        rows += [("DHCP", "today  " + ", ".join(dhcp["before"])), ("DHCP", "then   " + ", ".join(dhcp["after"]))]
+    for name, address in sorted(inventory.nodes.items(), key=lambda item: _sort_key(item[1])):
+        role = ", control plane" if name in inventory.control_plane else ""
+        rows.append(("Node", f"{name}  {address or 'address not known'}{role}"))
+    for pool in planned:
+        count = "{} address{}".format(pool["size"], "" if pool["size"] == 1 else "es")
+        hand = "" if pool["auto_assign"] else ", only on request"
+        rows.append(("Pool", "{}  {}  {}{}".format(pool["name"], ", ".join(pool["addresses"]), count, hand)))
+        if pool["ipv6_host_parts"]:
+            parts = ", ".join(pool["ipv6_host_parts"])
+            rows.append(("Pool", f"{pool['name']}  {parts} below the nodes' own IPv6 prefix"))
+        rows += [("Pin", "{}  {}".format(*pin.split("="))) for pin in pool["pinned"].split(",") if pin]
+    width = max(len(title) for title, _text in rows)
+    return "\n".join(f"{title.ljust(width)}  {text}" for title, text in rows)

@@ -1,0 +1,193 @@
+# Copyright (c) 2026, Lantern contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Routers with an HTTP API: Pi-hole 6, RouterOS and OPNsense as stand-ins, Kea's control agent as itself."""
+
+from __future__ import annotations
+
+import copy
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from apis import OpnSense, PiHole, RouterOs, served
+from lan import COLLECTION, NETWORK, PROJECT, ROUTER, Lan, eventually
+from servers import SERVERS
+
+POOL = ["192.168.2.150-192.168.2.159"]
+INSIDE = "192.168.2.155"
+LEFT = ["192.168.2.100-192.168.2.149", "192.168.2.160-192.168.2.200"]
+KINDS: dict[str, Any] = {"pihole": PiHole, "routeros": RouterOs, "opnsense": OpnSense}
+
+
+def reserve(folder: Path, kind: str, url: str, *, check: bool = False, **options: Any) -> dict[str, Any]:
+    """The module's result."""
+    api = KINDS.get(kind)
+    given = {"server": kind, "url": url, "network": NETWORK, "timeout": 2, "record_dir": str(folder / "state")}
+    given |= {"username": api.user, "password": api.password} if api else {}
+    given |= {"ranges": POOL} if options.get("state") != "absent" else {}
+    file = folder / "arguments.json"
+    arguments = {**given, **options, "_ansible_check_mode": check, "_ansible_diff": True}
+    file.write_text(json.dumps({"ANSIBLE_MODULE_ARGS": arguments}))
+    done = subprocess.run(
+        [sys.executable, "-m", f"{COLLECTION}.dhcp_api_reservation", str(file)],
+        capture_output=True, text=True, timeout=60, env={"PYTHONPATH": str(PROJECT / "playbooks/collections")},
+    )  # fmt: skip
+    assert done.stdout.strip().startswith("{"), done.stdout + done.stderr
+    assert "secret" not in done.stdout
+    return {"failed": False, "msg": "", **json.loads(done.stdout)}
+
+
+def state(api: Any) -> dict[str, Any]:
+    watched = ("config", "pools", "ranges", "subnets")
+    return copy.deepcopy({key: value for key, value in vars(api).items() if key in watched})
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_reserve_and_undo(tmp_path: Path, kind: str) -> None:
+    api = KINDS[kind]()
+    before = state(api)
+    with served(api) as url:
+        planned = reserve(tmp_path, kind, url, check=True)
+        assert planned["changed"] and "192.168.2.149" in json.dumps(planned["diff"])
+        assert state(api) == before and not (tmp_path / "state").exists()
+        done = reserve(tmp_path, kind, url)
+        assert done["changed"] and not done["failed"], done["msg"]
+        assert done["handed_out"] == (LEFT * 2 if kind == "opnsense" else LEFT)
+        reserved = state(api)
+        again = reserve(tmp_path, kind, url)
+        assert not again["changed"] and not again["failed"] and state(api) == reserved
+        undone = reserve(tmp_path, kind, url, state="absent")
+        assert undone["changed"] and state(api) == before
+        assert not (tmp_path / "state").exists()
+        assert not reserve(tmp_path, kind, url, state="absent")["changed"]
+
+
+def test_what_each_router_holds_afterwards(tmp_path: Path) -> None:
+    pihole, routeros, opnsense = PiHole(), RouterOs(), OpnSense()
+    for kind, api in (("pihole", pihole), ("routeros", routeros), ("opnsense", opnsense)):
+        with served(api) as url:
+            assert reserve(tmp_path, kind, url)["changed"]
+    assert (pihole.config["dhcp"]["start"], pihole.config["dhcp"]["end"]) == ("192.168.2.100", "192.168.2.149")
+    assert pihole.config["misc"]["dnsmasq_lines"] == ["dhcp-range=192.168.2.160,192.168.2.200,24h"]
+    assert pihole.restarts == 1 and pihole.sessions == []
+    assert routeros.pools[0]["ranges"] == ",".join(LEFT)
+    assert routeros.pools[1]["ranges"] == "10.9.0.2-10.9.0.99"
+    assert opnsense.taken_over == ["dnsmasq", "kea"]
+    assert opnsense.ranges["u-1"]["end_addr"] == "192.168.2.149"
+    assert opnsense.ranges["u-2"]["start_addr"] == "192.168.2.160" and opnsense.ranges["u-2"]["interface"] == "lan"
+    assert opnsense.subnets["s-1"]["pools"] == "\n".join(LEFT)
+
+
+def test_names_of_pinned_services_on_pi_hole(tmp_path: Path) -> None:
+    api = PiHole()
+    names = [{"name": "web.home", "addresses": ["192.168.2.150"]}]
+    with served(api) as url:
+        assert reserve(tmp_path, "pihole", url, names=names)["changed"]
+        assert api.config["dns"]["hosts"] == ["192.168.2.5 nas", "192.168.2.150 web.home"]
+        assert not reserve(tmp_path, "pihole", url, names=names)["changed"]
+        assert reserve(tmp_path, "pihole", url, names=[])["changed"]
+        assert api.config["dns"]["hosts"] == ["192.168.2.5 nas"]
+
+
+def test_leases_and_fixed_addresses_in_the_pools_are_refused(tmp_path: Path) -> None:
+    api = RouterOs()
+    api.leases.append(
+        {".id": "*6", "address": INSIDE, "mac-address": "02:00:00:00:00:21", "host-name": "tv", "dynamic": "true",
+         "status": "bound", "expires-after": "9m30s"}
+    )  # fmt: skip
+    before = state(api)
+    with served(api) as url:
+        leased = reserve(tmp_path, "routeros", url)
+        assert leased["failed"] and INSIDE in leased["msg"] and '"tv"' in leased["msg"]
+        api.leases[1] |= {"dynamic": "false", "comment": "television"}
+        fixed = reserve(tmp_path, "routeros", url, active_leases="ignore")
+        assert fixed["failed"] and "television" in fixed["msg"]
+    assert state(api) == before
+
+
+def test_a_refusal_in_the_middle_puts_everything_back(tmp_path: Path) -> None:
+    class Broken(OpnSense):
+        def answer(self, method: str, path: str, body: Any, headers: Any) -> Any:
+            if path.endswith("addRange"):
+                return {"result": "failed", "validations": {"range.end_addr": "no more room"}}
+            return super().answer(method, path, body, headers)
+
+    api = Broken()
+    before = state(api)
+    with served(api) as url:
+        refused = reserve(tmp_path, "opnsense", url)
+    assert refused["failed"] and "no more room" in refused["msg"] and "former settings were put back" in refused["msg"]
+    assert state(api) == before and not (tmp_path / "state").exists()
+
+
+def test_settings_that_are_not_taken_over_are_noticed(tmp_path: Path) -> None:
+    class Deaf(RouterOs):
+        def answer(self, method: str, path: str, body: Any, headers: Any) -> Any:
+            return {} if method == "PATCH" else super().answer(method, path, body, headers)
+
+    with served(Deaf()) as url:
+        refused = reserve(tmp_path, "routeros", url)
+    assert refused["failed"] and "did not take over" in refused["msg"]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_wrong_credentials_are_named(tmp_path: Path, kind: str) -> None:
+    api = KINDS[kind]()
+    with served(api) as url:
+        refused = reserve(tmp_path, kind, url, password="wrong")
+    assert refused["failed"] and "reserve_api_password" in refused["msg"]
+
+
+def test_a_router_that_does_not_answer_is_named(tmp_path: Path) -> None:
+    refused = reserve(tmp_path, "routeros", "http://127.0.0.1:9")
+    assert refused["failed"] and "http://127.0.0.1:9" in refused["msg"] and "reserve_api_url" in refused["msg"]
+
+
+def test_keas_control_agent(lan: Lan) -> None:
+    kea = SERVERS["kea"]
+    if kea.missing:
+        pytest.skip(f"needs the program {kea.missing}")
+    main = "/etc/kea/kea-dhcp4.conf"
+    hook = lan.router.run("sh", "-c", "ls /usr/lib/*/kea/hooks/libdhcp_lease_cmds.so").stdout.strip()
+    extra = f'"hooks-libraries": [ {{ "library": "{hook}" }} ],'
+    extra += '"control-socket": { "socket-type": "unix", "socket-name": "/run/kea/kea4.sock" },'
+    text = kea.files[main].replace('"lease-database"', f'{extra} "lease-database"')
+    agent = {
+        "Control-agent": {
+            "http-host": "127.0.0.1",
+            "http-port": 8000,
+            "control-sockets": {"dhcp4": {"socket-type": "unix", "socket-name": "/run/kea/kea4.sock"}},
+        }
+    }
+    kea.start(lan.router)
+    lan.router.write(main, text)
+    lan.router.run("service", "kea", "restart")
+    lan.router.write("/etc/kea/kea-ctrl-agent.conf", json.dumps(agent))
+    lan.router.start("kea-ctrl-agent", "-c", "/etc/kea/kea-ctrl-agent.conf", log="agent.log")
+    eventually(lambda: ":8000 " in lan.router.run("busybox", "netstat", "-lnt").stdout)
+    eventually(lambda: ":67 " in lan.router.run("busybox", "netstat", "-lnu").stdout)
+    assert lan.client.lease("02:00:00:00:00:21", INSIDE) == INSIDE
+
+    def module(**options: Any) -> dict[str, Any]:
+        options = {"ranges": POOL, "network": NETWORK, **options}
+        if options.get("state") == "absent":
+            del options["ranges"]
+        return lan.router.module("dhcp_api_reservation", server="kea_api", url="http://127.0.0.1:8000", **options)
+
+    leased = module()
+    assert leased["failed"] and INSIDE in leased["msg"] and "02:00:00:00:00:21" in leased["msg"]
+    done = module(active_leases="ignore")
+    assert not done["failed"] and done["changed"] and done["handed_out"] == LEFT, done
+    assert lan.prove(POOL, servers=[ROUTER])["verdict"] == "proven"
+    assert not module(active_leases="ignore")["changed"]
+    # It is in Kea's file too: a restart does not bring the pool back.
+    lan.router.run("service", "kea", "restart")
+    eventually(lambda: ":67 " in lan.router.run("busybox", "netstat", "-lnu").stdout)
+    given = lan.client.lease("02:00:00:00:00:21", INSIDE)
+    assert given and given not in [f"192.168.2.{number}" for number in range(150, 160)]
+    assert module(state="absent")["changed"]
+    assert not module(state="absent")["changed"]
+    assert lan.client.lease("02:00:00:00:00:22", INSIDE) == INSIDE

@@ -1,0 +1,90 @@
+# Copyright (c) 2026, Lantern contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Reserve, prove, undo on real DHCP servers, with real clients that get addresses or not."""
+
+from __future__ import annotations
+
+import pytest
+from lan import NETWORK, ROUTER, Lan
+from servers import SERVERS, Server, prepare
+
+POOL = ["192.168.2.150-192.168.2.159"]
+INSIDE, OUTSIDE = "192.168.2.155", "192.168.2.120"
+ONE_RUN = ("networkd",)
+IGNORES_WISHES = ("networkd",)
+
+
+@pytest.fixture(params=SERVERS)
+def server(request: pytest.FixtureRequest, lan: Lan) -> Server:
+    kind = request.param
+    if SERVERS[kind].missing:
+        pytest.skip(f"needs the program {SERVERS[kind].missing}")
+    prepare(kind, lan.router)
+    SERVERS[kind].start(lan.router)
+    return SERVERS[kind]
+
+
+def test_reserve_proof_undo(lan: Lan, server: Server) -> None:
+    kind = next(name for name, item in SERVERS.items() if item is server)
+    before = server.texts(lan.router)
+    if kind not in IGNORES_WISHES:
+        found = lan.prove(POOL, servers=[ROUTER])
+        assert found["verdict"] == "failed", found["table"]
+        assert lan.client.lease("02:00:00:00:00:21", INSIDE) == INSIDE
+        refused = server.reserve(lan.router, ranges=POOL, network=NETWORK)
+        assert refused["failed"] and INSIDE in refused["msg"] and "02:00:00:00:00:21" in refused["msg"]
+        assert server.texts(lan.router) == before
+
+    planned = server.reserve(lan.router, check=True, ranges=POOL, network=NETWORK, active_leases="ignore")
+    assert planned["changed"] and planned["diff"], planned
+    assert server.texts(lan.router) == before
+
+    done = server.reserve(lan.router, ranges=POOL, network=NETWORK, active_leases="ignore")
+    assert not done["failed"], done["msg"]
+    assert done["changed"]
+    wanted = ["192.168.2.100-192.168.2.149", "192.168.2.160-192.168.2.200"]
+    assert done["handed_out"] == (wanted[:1] if kind in ONE_RUN else wanted)
+    assert not server.reserve(lan.router, ranges=POOL, network=NETWORK, active_leases="ignore")["changed"]
+
+    found = lan.prove(POOL, servers=[ROUTER])
+    assert found["verdict"] == ("unknown" if kind in IGNORES_WISHES else "proven"), found["table"]
+    assert found["servers"][0]["server"] == ROUTER
+    # The host that had an address of the pool is given another one; a host that asks for one is not.
+    for mac in ("02:00:00:00:00:21", "02:00:00:00:00:22"):
+        given = lan.client.lease(mac, INSIDE)
+        assert given and given not in [f"192.168.2.{number}" for number in range(150, 160)]
+
+    undone = server.reserve(lan.router, state="absent")
+    assert undone["changed"] and not undone["failed"]
+    assert server.texts(lan.router) == before
+    assert not server.reserve(lan.router, state="absent")["changed"]
+    if kind not in IGNORES_WISHES:
+        assert lan.client.lease("02:00:00:00:00:23", INSIDE) == INSIDE
+
+
+def test_a_server_that_does_not_start_again_gets_its_former_files(lan: Lan, server: Server) -> None:
+    before = server.texts(lan.router)
+    # networkd is not restarted, so that it is its reload that has to fail.
+    lan.router.write("/run/broken", "no more memory\n")
+    lan.router.script("networkctl", "#!/bin/sh\nexit 1\n")
+    refused = server.reserve(lan.router, ranges=POOL, network=NETWORK, timeout=2)
+    assert refused["failed"] and "no more memory" in refused["msg"] and "former files were put back" in refused["msg"]
+    assert server.texts(lan.router) == before
+
+
+def test_names_of_pinned_services_are_answered_by_dnsmasq(lan: Lan) -> None:
+    server = SERVERS["dnsmasq"]
+    if server.missing:
+        pytest.skip(f"needs the program {server.missing}")
+    server.start(lan.router)
+    lan.router.write("/etc/dnsmasq.conf", server.files["/etc/dnsmasq.conf"].replace("port=0\n", "domain=home\n"))
+    before = server.texts(lan.router)
+    names = [{"name": "web", "addresses": ["192.168.2.150"]}]
+    done = server.reserve(lan.router, ranges=POOL, network=NETWORK, names=names)
+    assert done["changed"] and "/etc/dnsmasq.conf" in done["files"], done
+    client = lan.host("resolver", "192.168.2.30/24")
+    for name in ("web", "web.home"):
+        assert "192.168.2.150" in client.run("busybox", "nslookup", "-type=a", name, ROUTER).stdout
+    assert "web.home" in client.run("busybox", "nslookup", "192.168.2.150", ROUTER).stdout
+    assert not server.reserve(lan.router, ranges=POOL, network=NETWORK, names=names)["changed"]
+    assert server.reserve(lan.router, state="absent")["changed"] and server.texts(lan.router) == before
