@@ -36,7 +36,7 @@ def is_command_line(text: str) -> bool:
 
 def opposite(word: str) -> str:
     """`cgroup_disable=memory` for `cgroup_enable=memory`, "" where a word has no opposite."""
-    name, _, value = word.partition("=")
+    name, _equals, value = word.partition("=")
     return f"{name[: -len('enable')]}disable={value}" if name.endswith("_enable") else ""
 
 

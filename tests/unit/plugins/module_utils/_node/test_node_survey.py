@@ -11,7 +11,7 @@ import pytest
 from ansible_collections.homelab.lantern.plugins.module_utils._node import advice, findings, links, survey, table
 from ansible_collections.homelab.lantern.plugins.module_utils._node.host import NOT_FOUND, Host, Output
 
-LAN = ["192.168.2.0/24"]
+LAN = ("192.168.2.0/24",)
 ROUTES = """Iface\tDestination\tGateway \tFlags\tRefCnt\tUse\tMetric\tMask\t\tMTU\tWindow\tIRTT
 eth0\t0002A8C0\t00000000\t0001\t0\t0\t0\t00FFFFFF\t0\t0\t0
 wlan0\t00000000\t0102A8C0\t0003\t0\t0\t600\t00000000\t0\t0\t0
@@ -91,7 +91,7 @@ def test_interfaces(pi):
 
 
 def test_without_a_lan_the_default_route_tells(pi):
-    assert [link["name"] for link in pi.seen([])["links"] if link["lan"]] == ["wlan0"]
+    assert [link["name"] for link in pi.seen(())["links"] if link["lan"]] == ["wlan0"]
     assert links.default_route("") == ""
 
 
