@@ -152,7 +152,8 @@ def of_no_connection(facts: Facts, seen: Seen, one: Try) -> Told:
 
 def _on_the_way(facts: Facts, seen: Seen, one: Try) -> Told | None:
     """Seen from another LAN: whether the packet is lost before it comes to a node."""
-    assert seen.route is not None
+    if seen.route is None:
+        return None
     nodes = {address for node in facts.nodes for address in node.addresses}
     if not seen.gateway_macs:
         return (f"This host's gateway {seen.route.gateway} is not there.",), (

@@ -132,7 +132,8 @@ def _no_successor(facts: Facts, lost: str) -> t.Sequence[str]:
 
 def gateway(facts: Facts, seen: Seen) -> Verdict:
     """Seen from another LAN: the router that this host was told to use is there."""
-    assert seen.route is not None
+    if seen.route is None or not seen.route.gateway:
+        return Verdict("gateway", GOOD, "this host is in the same LAN and needs no gateway")
     address = seen.route.gateway
     if seen.gateway_macs:
         return Verdict("gateway", GOOD, f"{address} is this host's gateway to {facts.address}, and is there")

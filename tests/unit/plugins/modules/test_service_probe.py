@@ -65,7 +65,8 @@ def wire(monkeypatch):
     return fake
 
 
-def probe(monkeypatch, address=VIP, timeout=0, nodes=NODES, http_ports=None, ports=None, **service):
+def probe(monkeypatch, address=VIP, timeout=0, nodes=None, http_ports=None, ports=None, **service):
+    nodes = NODES if nodes is None else nodes
     service = {
         "name": "default/web",
         "ports": ports or [{"port": 80}],

@@ -89,4 +89,5 @@ def test_nobody_there_is_one_gap_and_check_mode_asks_once(monkeypatch, tmp_path)
     assert run(request_series, monkeypatch, check=True, **options)["requests"] == 1
     result = run(request_series, monkeypatch, **options)
     assert result["lost"] == result["requests"] > 1 and len(result["gaps"]) == 1
-    assert run(request_series, monkeypatch, **dict(options, rate=0))["failed"]
+    options["rate"] = 0
+    assert run(request_series, monkeypatch, **options)["failed"]
