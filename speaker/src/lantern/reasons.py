@@ -48,6 +48,7 @@ class Reason(Enum):
     NO_SERVING_ENDPOINT = "noServingEndpoint"
     NO_ADVERTISEMENT = "noMatchingAdvertisement"
     SHARED_AND_SELECTED = "sharedIPWithServiceSelector"
+    SHARED_ELSEWHERE = "sharedAddressElsewhere"
     NODE_NOT_SELECTED = "nodeNotSelected"
     NODE_EXCLUDED = "nodeExcluded"
     NODE_NOT_READY = "nodeNotReady"
@@ -55,6 +56,9 @@ class Reason(Enum):
     NODE_WITHOUT_ENDPOINT = "nodeWithoutEndpoint"
     NOT_OWNER = "notOwner"
     NO_INTERFACE = "noInterface"
+    NO_CARRIER = "noCarrier"
+    STARTING = "speakerStarting"
+    LEAVING = "speakerLeaving"
 
     @property
     def meaning(self) -> str:
@@ -95,6 +99,7 @@ _MEANINGS: dict[Reason, str] = {
     Reason.NO_SERVING_ENDPOINT: "no endpoint of the Service is ready",
     Reason.NO_ADVERTISEMENT: "no L2Advertisement covers the pool and the Service",
     Reason.SHARED_AND_SELECTED: "the Service shares its address, but an L2Advertisement selects Services by label",
+    Reason.SHARED_ELSEWHERE: "no node can announce all Services that share the address; others of them come first",
     Reason.NODE_NOT_SELECTED: "no L2Advertisement of the pool selects this node",
     Reason.NODE_EXCLUDED: "the node is labelled node.kubernetes.io/exclude-from-external-load-balancers",
     Reason.NODE_NOT_READY: "the node is not Ready, or unknown to the cluster",
@@ -102,4 +107,7 @@ _MEANINGS: dict[Reason, str] = {
     Reason.NODE_WITHOUT_ENDPOINT: "externalTrafficPolicy is Local and no endpoint on this node is ready",
     Reason.NOT_OWNER: "another node owns the address",
     Reason.NO_INTERFACE: "none of the interfaces that the L2Advertisement names exists on this node",
+    Reason.NO_CARRIER: "no interface for the address has a carrier on this node",
+    Reason.STARTING: "this speaker has just started and does not know yet what the others announce",
+    Reason.LEAVING: "this speaker is stopping and hands its addresses over",
 }

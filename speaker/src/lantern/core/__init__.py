@@ -7,7 +7,8 @@
     explain.explain(snapshot, key)       why one Service has its address, or none
     usage.usage(pools, plan)             how full the pools are then
     memory.remember(memory, plan, limit) which address each Service had last
-    announce.decide(snapshot, node, ...) which addresses this node answers for (speaker)
+    announce.decide(snapshot, node, ...) which addresses this node answers for, if speakers do not know each other
+    vips.VipIndex, succession.Succession which VIPs there are, and which of them this node owns among other speakers
 
 Timing: the whole cluster is decided anew after every change; that is milliseconds for hundreds of Services, and leaves
 no history that could be wrong. Failure: nothing here raises for what users write; a "no" is a Reason and a sentence.

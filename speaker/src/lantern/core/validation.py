@@ -13,7 +13,7 @@ from collections.abc import Iterable, Sequence
 from lantern.core.host_parts import host_part_problems
 from lantern.core.model import L2Advertisement, PoolSpec
 from lantern.core.pins import pin_problems
-from lantern.core.selectors import list_faults, repeated
+from lantern.core.selectors import list_faults, repeated, selector_faults
 from lantern.pools import Problem, problems
 
 
@@ -57,6 +57,16 @@ def advertisement_problems(advertisements: Iterable[L2Advertisement]) -> list[Pr
             *list_faults("ipAddressPoolSelectors", item.pool_selectors),
             *list_faults("nodeSelectors", item.node_selectors),
             *list_faults("serviceSelectors", item.service_selectors),
+            *_preferences(item),
         ]
         found += [Problem("malformed", where, f"{where}: {fault}") for fault in faults]
     return found
+
+
+def _preferences(advertisement: L2Advertisement) -> Iterable[str]:
+    # The same preference twice counts twice, so that unlike other lists this one may say things again.
+    for number, item in enumerate(advertisement.preferences):
+        where = f"preferredNodeSelectors[{number}]"
+        if not 1 <= item.weight <= 100:
+            yield f"{where}.weight: {item.weight} is not from 1 to 100."
+        yield from (f"{where}.preference: {fault}" for fault in selector_faults(item.selector))

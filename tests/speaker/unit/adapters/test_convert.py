@@ -10,7 +10,7 @@ import pytest
 from fakes.kube import raw
 from lantern.adapters.kube import convert
 from lantern.core.legacy import Legacy
-from lantern.core.model import Endpoint, Operator, Requirement, Selector, ServiceKey
+from lantern.core.model import Endpoint, Operator, Preference, Requirement, Selector, ServiceKey
 from lantern.pools import Pool
 
 META = {
@@ -114,6 +114,10 @@ def test_l2_advertisement() -> None:
     assert (found.name, found.pools, found.interfaces) == ("web", ("p",), ("eth0",))
     assert found.node_selectors == (Selector((Requirement("a", Operator.IN, ("b",)),)),)
     assert convert.l2_advertisement(raw({"metadata": META})).pools == ()
+    preferred = [{"weight": 7, "preference": {"matchLabels": {"a": "b"}}}, {"weight": 1, "preference": {}}]
+    found = convert.l2_advertisement(raw({"metadata": META, "spec": {"preferredNodeSelectors": preferred}}))
+    only_b = Selector((Requirement("a", Operator.IN, ("b",)),))
+    assert found.preferences == (Preference(7, only_b), Preference(1, Selector()))
 
 
 @pytest.mark.parametrize(

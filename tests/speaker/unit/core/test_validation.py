@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from fakes.records import advertisement, labelled, pool
-from lantern.core.model import Operator, PoolSpec, Requirement, Selector, ServiceAllocation
+from lantern.core.model import Operator, PoolSpec, Preference, Requirement, Selector, ServiceAllocation
 from lantern.core.selectors import selector_faults
 from lantern.core.validation import advertisement_problems, pool_problems
 
@@ -70,6 +70,15 @@ def test_pools_refused(specs: list[PoolSpec], told: str) -> None:
 def test_advertisements_refused(fields: dict[str, Any], told: str) -> None:
     (problem,) = advertisement_problems([advertisement("x", **fields)])
     assert told in problem.message and problem.where == 'L2Advertisement "x"'
+
+
+def test_preferences_have_a_weight_and_a_selector_in_order() -> None:
+    fine = Preference(100, labelled(a="b"))
+    assert advertisement_problems([advertisement(preferences=(fine, fine))]) == []
+    (heavy,) = advertisement_problems([advertisement(preferences=(fine, Preference(101, labelled(a="b"))))])
+    assert "preferredNodeSelectors[1].weight: 101 is not from 1 to 100" in heavy.message
+    (broken,) = advertisement_problems([advertisement(preferences=(Preference(1, labelled(a="-")),))])
+    assert "preferredNodeSelectors[0].preference: " in broken.message
 
 
 def test_advertisement_in_order() -> None:
