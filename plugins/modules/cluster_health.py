@@ -122,6 +122,7 @@ from ansible_collections.homelab.lantern.plugins.module_utils._cluster.connectio
     MUTUALLY_EXCLUSIVE,
     argument_spec,
     connect,
+    finish,
 )
 from ansible_collections.homelab.lantern.plugins.module_utils._cluster.errors import ClusterError
 
@@ -235,11 +236,7 @@ def main() -> None:
         supports_check_mode=True,
     )
     options = dict(module.params, timeout=0) if module.check_mode else module.params
-    try:
-        result = wait(connect(module), options)
-    except ClusterError as exc:
-        module.fail_json(msg=str(exc))
-    module.exit_json(**result)
+    finish(module, lambda: wait(connect(module), options))
 
 
 if __name__ == "__main__":

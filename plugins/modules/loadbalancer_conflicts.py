@@ -69,6 +69,7 @@ from ansible_collections.homelab.lantern.plugins.module_utils._cluster.connectio
     MUTUALLY_EXCLUSIVE,
     argument_spec,
     connect,
+    finish,
 )
 from ansible_collections.homelab.lantern.plugins.module_utils._cluster.errors import ClusterError
 
@@ -123,11 +124,7 @@ def main() -> None:
         mutually_exclusive=MUTUALLY_EXCLUSIVE,
         supports_check_mode=True,
     )
-    try:
-        result = judge(implementations.findings(read(connect(module))), module.params["allow"])
-    except ClusterError as exc:
-        module.fail_json(msg=str(exc))
-    module.exit_json(**result)
+    finish(module, lambda: judge(implementations.findings(read(connect(module))), module.params["allow"]))
 
 
 if __name__ == "__main__":

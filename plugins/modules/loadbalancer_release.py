@@ -53,8 +53,8 @@ from ansible_collections.homelab.lantern.plugins.module_utils._cluster.connectio
     MUTUALLY_EXCLUSIVE,
     argument_spec,
     connect,
+    finish,
 )
-from ansible_collections.homelab.lantern.plugins.module_utils._cluster.errors import ClusterError
 
 PATCH: dict[str, t.Any] = {
     "metadata": {"annotations": {services.POOL_ANNOTATION: None}},
@@ -92,11 +92,7 @@ def main() -> None:
     module = AnsibleModule(
         argument_spec=argument_spec(), mutually_exclusive=MUTUALLY_EXCLUSIVE, supports_check_mode=True
     )
-    try:
-        result = work(module)
-    except ClusterError as exc:
-        module.fail_json(msg=str(exc))
-    module.exit_json(**result)
+    finish(module, lambda: work(module))
 
 
 if __name__ == "__main__":

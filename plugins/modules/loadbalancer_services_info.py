@@ -166,8 +166,8 @@ from ansible_collections.homelab.lantern.plugins.module_utils._cluster.connectio
     MUTUALLY_EXCLUSIVE,
     argument_spec,
     connect,
+    finish,
 )
-from ansible_collections.homelab.lantern.plugins.module_utils._cluster.errors import ClusterError
 
 if t.TYPE_CHECKING:  # pragma: no cover
     from ansible_collections.homelab.lantern.plugins.module_utils._cluster.api import Cluster
@@ -279,11 +279,7 @@ def main() -> None:
         mutually_exclusive=MUTUALLY_EXCLUSIVE,
         supports_check_mode=True,
     )
-    try:
-        result = wait(connect(module), module.params["namespace"], module.params["timeout"])
-    except ClusterError as exc:
-        module.fail_json(msg=str(exc))
-    module.exit_json(**result)
+    finish(module, lambda: wait(connect(module), module.params["namespace"], module.params["timeout"]))
 
 
 if __name__ == "__main__":

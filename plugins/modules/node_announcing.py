@@ -62,6 +62,7 @@ from ansible_collections.homelab.lantern.plugins.module_utils._cluster.connectio
     MUTUALLY_EXCLUSIVE,
     argument_spec,
     connect,
+    finish,
 )
 from ansible_collections.homelab.lantern.plugins.module_utils._cluster.eligibility import EXCLUDE_LABEL
 from ansible_collections.homelab.lantern.plugins.module_utils._cluster.errors import ClusterError
@@ -105,11 +106,7 @@ def main() -> None:
         mutually_exclusive=MUTUALLY_EXCLUSIVE,
         supports_check_mode=True,
     )
-    try:
-        result = bring(connect(module), module.params["node"], module.params["state"], module.check_mode)
-    except ClusterError as exc:
-        module.fail_json(msg=str(exc))
-    module.exit_json(**result)
+    finish(module, lambda: bring(connect(module), module.params["node"], module.params["state"], module.check_mode))
 
 
 if __name__ == "__main__":

@@ -77,6 +77,7 @@ from ansible_collections.homelab.lantern.plugins.module_utils._cluster.connectio
     MUTUALLY_EXCLUSIVE,
     argument_spec,
     connect,
+    finish,
 )
 from ansible_collections.homelab.lantern.plugins.module_utils._cluster.errors import ClusterError
 
@@ -152,11 +153,7 @@ def main() -> None:
         supports_check_mode=True,
     )
     work = drain if module.params["state"] == "drained" else restore
-    try:
-        result = work(connect(module), module.params, module.check_mode)
-    except ClusterError as exc:
-        module.fail_json(msg=str(exc))
-    module.exit_json(**result)
+    finish(module, lambda: work(connect(module), module.params, module.check_mode))
 
 
 if __name__ == "__main__":

@@ -89,6 +89,7 @@ from ansible_collections.homelab.lantern.plugins.module_utils._cluster.connectio
     MUTUALLY_EXCLUSIVE,
     argument_spec,
     connect,
+    finish,
 )
 from ansible_collections.homelab.lantern.plugins.module_utils._cluster.errors import ClusterError
 
@@ -168,11 +169,7 @@ def main() -> None:
     )
     if module.check_mode:
         module.exit_json(changed=False)
-    try:
-        result = wait(connect(module), module.params)
-    except ClusterError as exc:
-        module.fail_json(msg=str(exc))
-    module.exit_json(**result)
+    finish(module, lambda: wait(connect(module), module.params))
 
 
 if __name__ == "__main__":

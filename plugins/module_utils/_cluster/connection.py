@@ -136,3 +136,12 @@ def connect(module: AnsibleModule) -> Cluster:
         return dynamic.DynamicClient(client.ApiClient(settings), cache_file=cache)
 
     return Cluster(make, server=settings.host, timeout=options["request_timeout"])
+
+
+def finish(module: AnsibleModule, work: t.Callable[[], dict[str, t.Any]]) -> t.NoReturn:
+    """End the module with what `work` returns, or with the text of the ClusterError that it raises."""
+    try:
+        result = work()
+    except ClusterError as exc:
+        module.fail_json(msg=str(exc))
+    module.exit_json(**result)
