@@ -11,24 +11,15 @@ from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
 from ansible_collections.homelab.lantern.plugins.module_utils._routers import applying, contract, openwrt
 from ansible_collections.homelab.lantern.plugins.module_utils._routers import openwrt_shell as shell
-from ansible_collections.homelab.lantern.plugins.module_utils._routers.request import RequestError, reserved
+from ansible_collections.homelab.lantern.plugins.module_utils._routers.request import (
+    NAMES,
+    OPTIONS,
+    RequestError,
+    host_names,
+    reserved,
+)
 
-ARGUMENT_SPEC = {
-    "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
-    "ranges": {"type": "list", "elements": "str", "default": []},
-    "network": {"type": "str"},
-    "active_leases": {"type": "str", "choices": ["refuse", "ignore"], "default": "refuse"},
-    "names": {
-        "type": "list",
-        "elements": "dict",
-        "default": [],
-        "options": {
-            "name": {"type": "str", "required": True},
-            "addresses": {"type": "list", "elements": "str", "required": True},
-        },
-    },
-    "timeout": {"type": "int", "default": 20},
-}
+ARGUMENT_SPEC = {**OPTIONS, **NAMES, "timeout": {"type": "int", "default": 20}}
 
 
 class ActionModule(ActionBase):
@@ -102,15 +93,11 @@ class ActionModule(ActionBase):
     ) -> tuple[dict[str, str], list[str]]:
         """The files as they should be, and warnings. Ends the task when there is a reason to refuse."""
         outcome = openwrt.reserve(router.files, what.ranges, what.lan)
-        problems = [item.message for item in outcome.problems]
         fixed = openwrt.fixed_leases(router.files)
-        problems += [item.message for item in contract.fixed_lease_problems(fixed, what.ranges)]
-        if options["active_leases"] == "refuse":
-            problems += applying.lease_refusals(leases)
+        problems = applying.refusals(outcome, fixed, what.ranges, leases, options["active_leases"])
         if problems:
             raise AnsibleActionFail("\n".join(problems), result={"active_leases": leases})
-        names = [contract.HostName(item["name"], tuple(item["addresses"])) for item in options["names"]]
-        return openwrt.with_names(outcome.files, names), outcome.warnings
+        return openwrt.with_names(outcome.files, host_names(options["names"])), outcome.warnings
 
     def _apply(self, router: shell.Seen, wanted: dict[str, str], present: bool, timeout: int) -> None:
         """Tests, writes, restarts, waits. Ends the task with everything put back when the server does not serve."""

@@ -20,7 +20,11 @@ description:
     no address would be left to hand out.
   - What was there before is kept in a file in O(record_dir), with Kea in the configuration itself. O(state=absent)
     brings it back; what somebody else changed meanwhile is left as it is.
+  - Host names in O(names) are for O(server=pihole) only.
   - Looks whether the settings are in place afterwards, and puts the former ones back when they are not.
+extends_documentation_fragment:
+  - homelab.lantern.reservation
+  - homelab.lantern.reservation.names
 options:
   server:
     description:
@@ -52,47 +56,6 @@ options:
       - Whether the router's certificate must be valid.
     type: bool
     default: true
-  state:
-    description:
-      - V(present) keeps O(ranges) free; V(absent) restores what was there before.
-    type: str
-    choices: [present, absent]
-    default: present
-  ranges:
-    description:
-      - The addresses to keep free, as CIDRs or C(first-last). IPv6 ranges are ignored.
-      - Required if O(state=present). Ranges reserved earlier and not in this list are given back.
-    type: list
-    elements: str
-    default: []
-  network:
-    description:
-      - The LAN in CIDR notation. At least one address in it must stay free to be handed out.
-    type: str
-  active_leases:
-    description:
-      - What to do when a host holds a lease in O(ranges).
-      - V(refuse) changes nothing and lists these hosts. V(ignore) reserves anyway; the hosts get another address when
-        they renew.
-    type: str
-    choices: [refuse, ignore]
-    default: refuse
-  names:
-    description:
-      - Host names that the router's DNS is to answer. Only with O(server=pihole).
-    type: list
-    elements: dict
-    default: []
-    suboptions:
-      name:
-        description: The name.
-        type: str
-        required: true
-      addresses:
-        description: Its addresses, at most one of each family.
-        type: list
-        elements: str
-        required: true
   timeout:
     description:
       - How many seconds the settings have to be in place.
@@ -105,14 +68,8 @@ options:
     type: path
     default: ~/.local/state/lantern
 attributes:
-  check_mode:
-    description: Can run in check mode; refusals happen there too.
-    support: full
   diff_mode:
     description: Shows the changed settings as JSON.
-    support: full
-  idempotent:
-    description: A second run changes nothing.
     support: full
 seealso:
   - module: homelab.lantern.dhcp_reservation
@@ -186,7 +143,14 @@ from ansible_collections.homelab.lantern.plugins.module_utils import _record
 from ansible_collections.homelab.lantern.plugins.module_utils._routers import DRIVERS, applying, contract
 from ansible_collections.homelab.lantern.plugins.module_utils._routers.documents import load, text
 from ansible_collections.homelab.lantern.plugins.module_utils._routers.http_api import Api, ApiError
-from ansible_collections.homelab.lantern.plugins.module_utils._routers.request import RequestError, Reserved, reserved
+from ansible_collections.homelab.lantern.plugins.module_utils._routers.request import (
+    NAMES,
+    OPTIONS,
+    RequestError,
+    Reserved,
+    host_names,
+    reserved,
+)
 
 ARGUMENT_SPEC = dict(
     server=dict(type="str", choices=["kea_api", "pihole", "routeros", "opnsense"], required=True),
@@ -194,16 +158,8 @@ ARGUMENT_SPEC = dict(
     username=dict(type="str", default=""),
     password=dict(type="str", default="", no_log=True),
     validate_certs=dict(type="bool", default=True),
-    state=dict(type="str", choices=["present", "absent"], default="present"),
-    ranges=dict(type="list", elements="str", default=[]),
-    network=dict(type="str"),
-    active_leases=dict(type="str", choices=["refuse", "ignore"], default="refuse"),
-    names=dict(
-        type="list",
-        elements="dict",
-        default=[],
-        options=dict(name=dict(type="str", required=True), addresses=dict(type="list", elements="str", required=True)),
-    ),
+    **OPTIONS,
+    **NAMES,
     timeout=dict(type="int", default=20),
     record_dir=dict(type="path", default="~/.local/state/lantern"),
 )
@@ -231,7 +187,7 @@ class Reservation:
         if not self.present:
             return self.driver.release(before)
         outcome = self.driver.reserve(before, self.what.ranges, self.what.lan)
-        names = [contract.HostName(item["name"], tuple(item["addresses"])) for item in self.module.params["names"]]
+        names = host_names(self.module.params["names"])
         return self.driver.with_names(outcome.files, names) if names else outcome.files
 
     def refuse_if_needed(self, before: dict[str, str]) -> None:
@@ -239,11 +195,8 @@ class Reservation:
         outcome = self.driver.reserve(before, self.what.ranges, self.what.lan)
         found, unseen = self.api.leases(time.time())
         self.leases = applying.shown_leases(found, self.what.ranges)
-        problems = [item.message for item in outcome.problems]
         fixed = self.driver.fixed_leases(before)
-        problems += [item.message for item in contract.fixed_lease_problems(fixed, self.what.ranges)]
-        if self.module.params["active_leases"] == "refuse":
-            problems += applying.lease_refusals(self.leases)
+        problems = applying.refusals(outcome, fixed, self.what.ranges, self.leases, self.module.params["active_leases"])
         if problems:
             self.module.fail_json(msg="\n".join(problems), active_leases=self.leases)
         for warning in outcome.warnings + unseen:

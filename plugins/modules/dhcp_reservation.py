@@ -23,6 +23,8 @@ description:
     reserved addresses leave over is set in a drop-in file of its own; what is lost besides is said in a warning. It has
     no test for its files, and forgets its leases when it reads them anew.
   - Host reservations that Kea keeps in a database are not seen.
+extends_documentation_fragment:
+  - homelab.lantern.reservation
 options:
   server:
     description:
@@ -30,23 +32,6 @@ options:
     type: str
     choices: [kea, isc_dhcpd, networkd]
     required: true
-  state:
-    description:
-      - V(present) keeps O(ranges) free; V(absent) restores what was there before.
-    type: str
-    choices: [present, absent]
-    default: present
-  ranges:
-    description:
-      - The addresses to keep free, as CIDRs or C(first-last). IPv6 ranges are ignored.
-      - Required if O(state=present). Ranges reserved earlier and not in this list are given back.
-    type: list
-    elements: str
-    default: []
-  network:
-    description:
-      - The LAN in CIDR notation. At least one address in it must stay free to be handed out.
-    type: str
   config_file:
     description:
       - The server's main configuration file, used unless the running server's command line names another.
@@ -58,14 +43,6 @@ options:
       - Where the server keeps its leases. By default taken from its configuration, else looked for in the usual places.
     type: str
     default: ''
-  active_leases:
-    description:
-      - What to do when a host holds a lease in O(ranges).
-      - V(refuse) changes nothing and lists these hosts. V(ignore) reserves anyway; the hosts get another address when
-        they renew.
-    type: str
-    choices: [refuse, ignore]
-    default: refuse
   service:
     description:
       - Name of the service. Empty for the one of Debian or Red Hat that exists here.
@@ -82,14 +59,8 @@ options:
     type: path
     default: /var/lib/lantern/dhcp
 attributes:
-  check_mode:
-    description: Can run in check mode; refusals happen there too.
-    support: full
   diff_mode:
     description: Shows each changed file.
-    support: full
-  idempotent:
-    description: A second run changes nothing.
     support: full
 seealso:
   - module: homelab.lantern.dnsmasq_reservation
@@ -163,16 +134,18 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.homelab.lantern.plugins.module_utils._routers import applying, contract
 from ansible_collections.homelab.lantern.plugins.module_utils._routers.file_servers import FileServer
 from ansible_collections.homelab.lantern.plugins.module_utils._routers.kea import KeaSyntaxError
-from ansible_collections.homelab.lantern.plugins.module_utils._routers.request import RequestError, Reserved, reserved
+from ansible_collections.homelab.lantern.plugins.module_utils._routers.request import (
+    OPTIONS,
+    RequestError,
+    Reserved,
+    reserved,
+)
 
 ARGUMENT_SPEC = dict(
     server=dict(type="str", choices=["kea", "isc_dhcpd", "networkd"], required=True),
-    state=dict(type="str", choices=["present", "absent"], default="present"),
-    ranges=dict(type="list", elements="str", default=[]),
-    network=dict(type="str"),
+    **OPTIONS,
     config_file=dict(type="str", default=""),
     lease_file=dict(type="str", default=""),
-    active_leases=dict(type="str", choices=["refuse", "ignore"], default="refuse"),
     service=dict(type="str", default=""),
     timeout=dict(type="int", default=15),
     backup_dir=dict(type="path", default="/var/lib/lantern/dhcp"),
@@ -207,11 +180,8 @@ def wanted_files(
 ) -> dict[str, str]:
     """All files as they should be. Ends the module when there is a reason to refuse."""
     outcome = server.driver.reserve(before, what.ranges, what.lan)
-    problems = [item.message for item in outcome.problems]
     fixed = server.driver.fixed_leases(before)
-    problems += [item.message for item in contract.fixed_lease_problems(fixed, what.ranges)]
-    if module.params["active_leases"] == "refuse":
-        problems += applying.lease_refusals(leases)
+    problems = applying.refusals(outcome, fixed, what.ranges, leases, module.params["active_leases"])
     if problems:
         refuse(module, problems, active_leases=leases)
     for text in outcome.warnings:

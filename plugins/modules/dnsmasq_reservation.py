@@ -19,25 +19,13 @@ description:
     no address would be left to hand out.
   - Tests the new configuration before it replaces anything, restarts the service only when something changed, waits
     until it serves again, and puts the former files back when it does not.
+  - Host names in O(names) are written at the end of O(config_file); one without a dot is also answered with dnsmasq's
+    domain.
   - Ranges for IPv6, router advertisements, and the modes V(static) and V(proxy) are left alone.
+extends_documentation_fragment:
+  - homelab.lantern.reservation
+  - homelab.lantern.reservation.names
 options:
-  state:
-    description:
-      - V(present) keeps O(ranges) free; V(absent) restores what was there before.
-    type: str
-    choices: [present, absent]
-    default: present
-  ranges:
-    description:
-      - The addresses to keep free, as CIDRs or C(first-last). IPv6 ranges are ignored.
-      - Required if O(state=present). Ranges reserved earlier and not in this list are given back.
-    type: list
-    elements: str
-    default: []
-  network:
-    description:
-      - The LAN in CIDR notation. At least one address in it must stay free to be handed out.
-    type: str
   config_file:
     description:
       - dnsmasq's main configuration file, used unless the service's command line names another.
@@ -47,14 +35,6 @@ options:
     description:
       - Where dnsmasq keeps its leases. By default taken from its configuration, else looked for in the usual places.
     type: path
-  active_leases:
-    description:
-      - What to do when a host holds a lease in O(ranges).
-      - V(refuse) changes nothing and lists these hosts. V(ignore) reserves anyway; the hosts get another address when
-        they renew.
-    type: str
-    choices: [refuse, ignore]
-    default: refuse
   service:
     description:
       - Name of the service that runs dnsmasq.
@@ -67,22 +47,6 @@ options:
     type: str
     choices: [plain, pihole5]
     default: plain
-  names:
-    description:
-      - Host names that dnsmasq's DNS is to answer, written at the end of O(config_file).
-    type: list
-    elements: dict
-    default: []
-    suboptions:
-      name:
-        description: The name. Without a dot it is also answered with dnsmasq's domain.
-        type: str
-        required: true
-      addresses:
-        description: Its addresses, at most one of each family.
-        type: list
-        elements: str
-        required: true
   timeout:
     description:
       - How many seconds dnsmasq has to serve again after a restart.
@@ -94,14 +58,8 @@ options:
     type: path
     default: /var/lib/lantern/dnsmasq
 attributes:
-  check_mode:
-    description: Can run in check mode; refusals happen there too.
-    support: full
   diff_mode:
     description: Shows each changed file.
-    support: full
-  idempotent:
-    description: A second run changes nothing.
     support: full
 """
 
@@ -178,24 +136,22 @@ from typing import Any, NoReturn
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.homelab.lantern.plugins.module_utils._routers import applying, contract, dnsmasq, pihole5
 from ansible_collections.homelab.lantern.plugins.module_utils._routers import dnsmasq_daemon as daemons
-from ansible_collections.homelab.lantern.plugins.module_utils._routers.request import RequestError, reserved
+from ansible_collections.homelab.lantern.plugins.module_utils._routers.request import (
+    NAMES,
+    OPTIONS,
+    RequestError,
+    host_names,
+    reserved,
+)
 from ansible_collections.homelab.lantern.plugins.module_utils._routers.service import read_text
 
 ARGUMENT_SPEC = dict(
-    state=dict(type="str", choices=["present", "absent"], default="present"),
-    ranges=dict(type="list", elements="str", default=[]),
-    network=dict(type="str"),
+    **OPTIONS,
+    **NAMES,
     config_file=dict(type="path", default="/etc/dnsmasq.conf"),
     lease_file=dict(type="path"),
-    active_leases=dict(type="str", choices=["refuse", "ignore"], default="refuse"),
     service=dict(type="str", default="dnsmasq"),
     layout=dict(type="str", choices=["plain", "pihole5"], default="plain"),
-    names=dict(
-        type="list",
-        elements="dict",
-        default=[],
-        options=dict(name=dict(type="str", required=True), addresses=dict(type="list", elements="str", required=True)),
-    ),
     timeout=dict(type="int", default=15),
     backup_dir=dict(type="path", default="/var/lib/lantern/dnsmasq"),
 )
@@ -277,17 +233,14 @@ class Reservation:
         if not self.present:
             return self.driver.release(self.before)
         outcome = self.driver.reserve(self.before, self.ranges, self.lan)
-        problems = [item.message for item in outcome.problems]
         fixed = dnsmasq.fixed_leases(self.sources.options, self.sources.hosts, self.sources.ethers)
-        problems += [item.message for item in contract.fixed_lease_problems(fixed, self.ranges)]
+        problems = applying.refusals(outcome, fixed, self.ranges, leases, self.module.params["active_leases"])
         for _where, item in dnsmasq.handed_out({"": self.sources.options.get(daemons.COMMAND_LINE, "")}):
             if any(item.overlaps(part) for part in self.ranges):
                 problems.append(
                     f"dnsmasq is started with --dhcp-range={item}, which holds reserved addresses. "
                     f"Move this option into {self._config_file()}."
                 )
-        if self.module.params["active_leases"] == "refuse":
-            problems += applying.lease_refusals(leases)
         if problems:
             self._refuse(problems, active_leases=leases)
         for text in outcome.warnings:
@@ -295,7 +248,7 @@ class Reservation:
         return self._with_names(outcome.files)
 
     def _with_names(self, files: dict[str, str]) -> dict[str, str]:
-        names = [contract.HostName(item["name"], tuple(item["addresses"])) for item in self.module.params["names"]]
+        names = host_names(self.module.params["names"])
         if names and not dnsmasq.answers_dns(files):
             self.module.warn("dnsmasq answers no DNS here (port=0), so the names of pinned Services are left out.")
             return files

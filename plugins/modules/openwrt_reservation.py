@@ -16,67 +16,24 @@ description:
     part gets a section of its own for the same interface. What was there before is kept in options of Lantern's own,
     which survive saving in the web interface, so that O(state=absent) brings it back.
   - Needs nothing on the router but its shell, no Python.
+  - Host names in O(names) are written as sections C(domain).
   - Refuses when a host has a fixed address in the ranges, when a host holds a lease there (O(active_leases)), when no
     address would be left to hand out, and when settings wait to be saved by C(uci commit).
   - Has uci read the new file before it replaces the old one, restarts the server only when something changed, waits
     until it serves again, and puts the former file back when it does not.
   - Where odhcpd is the DHCP server (C(maindhcp)) only the largest part of a range is kept, with a warning.
+extends_documentation_fragment:
+  - homelab.lantern.reservation
+  - homelab.lantern.reservation.names
 options:
-  state:
-    description:
-      - V(present) keeps O(ranges) free; V(absent) restores what was there before.
-    type: str
-    choices: [present, absent]
-    default: present
-  ranges:
-    description:
-      - The addresses to keep free, as CIDRs or C(first-last). IPv6 ranges are ignored.
-      - Required if O(state=present). Ranges reserved earlier and not in this list are given back.
-    type: list
-    elements: str
-    default: []
-  network:
-    description:
-      - The LAN in CIDR notation. At least one address in it must stay free to be handed out.
-    type: str
-  active_leases:
-    description:
-      - What to do when a host holds a lease in O(ranges).
-      - V(refuse) changes nothing and lists these hosts. V(ignore) reserves anyway; the hosts get another address when
-        they renew.
-    type: str
-    choices: [refuse, ignore]
-    default: refuse
-  names:
-    description:
-      - Host names that the router's DNS is to answer, as sections C(domain).
-    type: list
-    elements: dict
-    default: []
-    suboptions:
-      name:
-        description: The name.
-        type: str
-        required: true
-      addresses:
-        description: Its addresses, at most one of each family.
-        type: list
-        elements: str
-        required: true
   timeout:
     description:
       - How many seconds the DHCP server has to serve again after a restart.
     type: int
     default: 20
 attributes:
-  check_mode:
-    description: Can run in check mode; refusals happen there too.
-    support: full
   diff_mode:
     description: Shows the changed file.
-    support: full
-  idempotent:
-    description: A second run changes nothing.
     support: full
 notes:
   - It is an action plugin; what it decides it decides on the machine that runs Ansible.

@@ -140,6 +140,19 @@ def shown_leases(leases: list[contract.Lease], reserved: Any) -> list[dict[str, 
     ]
 
 
+def refusals(
+    outcome: contract.Outcome,
+    fixed: list[contract.FixedLease],
+    reserved: Any,
+    leases: list[dict[str, str]],
+    active_leases: str,
+) -> list[str]:
+    """Every reason against a reservation; `leases` as `shown_leases` gives them, `active_leases` as the option."""
+    problems = [item.message for item in outcome.problems]
+    problems += [item.message for item in contract.fixed_lease_problems(fixed, reserved)]
+    return problems + (lease_refusals(leases) if active_leases == "refuse" else [])
+
+
 def lease_refusals(leases: list[dict[str, str]]) -> list[str]:
     """Why leases in the pools stand in the way, and what can be done; [] when there are none."""
     if not leases:

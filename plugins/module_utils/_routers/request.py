@@ -7,6 +7,26 @@ from __future__ import annotations
 from typing import Any, NamedTuple, Sequence
 
 from ansible_collections.homelab.lantern.plugins.module_utils._pools import AddressRange, Problem, parse_range
+from ansible_collections.homelab.lantern.plugins.module_utils._routers.contract import HostName
+
+# Documented by the fragments homelab.lantern.reservation and homelab.lantern.reservation.names.
+OPTIONS: dict[str, Any] = {
+    "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
+    "ranges": {"type": "list", "elements": "str", "default": []},
+    "network": {"type": "str"},
+    "active_leases": {"type": "str", "choices": ["refuse", "ignore"], "default": "refuse"},
+}
+NAMES: dict[str, Any] = {
+    "names": {
+        "type": "list",
+        "elements": "dict",
+        "default": [],
+        "options": {
+            "name": {"type": "str", "required": True},
+            "addresses": {"type": "list", "elements": "str", "required": True},
+        },
+    }
+}
 
 
 class RequestError(ValueError):
@@ -18,6 +38,11 @@ class Reserved(NamedTuple):
 
     ranges: list[AddressRange]
     lan: AddressRange | None
+
+
+def host_names(names: Sequence[dict[str, Any]]) -> list[HostName]:
+    """The option `names`, read."""
+    return [HostName(item["name"], tuple(item["addresses"])) for item in names]
 
 
 def reserved(ranges: Sequence[str], network: Any, present: bool) -> Reserved:
