@@ -131,6 +131,8 @@ def _speaker(
             probe_seconds=float(given.probe_time),
             pings_per_second=int(given.ping_rate),
         ),
+        elect_by_hash=given.election == "hash",
+        hold_seconds=float(given.hold_time),
         answer_ping=int(given.ping_rate) > 0,
     )
 
@@ -138,7 +140,12 @@ def _speaker(
 def _explain(given: argparse.Namespace, namespace: str) -> ExplainSettings:
     home, _, name = given.name.rpartition("/")
     return ExplainSettings(
-        service=(home or "default", name), namespace=namespace, lb_class=given.lb_class, config_map=given.config
+        service=(home or "default", name),
+        namespace=namespace,
+        lb_class=given.lb_class,
+        config_map=given.config,
+        ignore_exclude_lb=given.ignore_exclude_lb,
+        port=given.health_probe_port,
     )
 
 
@@ -165,7 +172,12 @@ def _controller_problems(given: argparse.Namespace) -> list[str]:
 def _speaker_problems(given: argparse.Namespace) -> list[str]:
     """What is wrong with the flags that only the speaker has."""
     problems: list[str] = []
-    for flag, text in {"--announce-interval": given.announce_interval, "--probe-time": given.probe_time}.items():
+    durations = {
+        "--announce-interval": given.announce_interval,
+        "--probe-time": given.probe_time,
+        "--hold-time": given.hold_time,
+    }
+    for flag, text in durations.items():
         if not _SECONDS.fullmatch(text):
             problems.append(f'{flag} "{text}" is not a number of seconds: give one such as 0.5, or 0 for never')
     if not given.ping_rate.isdecimal():
@@ -206,7 +218,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_controller(command("controller", "hand out addresses to Services", shared))
     _add_speaker(command("speaker", "announce from this node", shared))
     _add_convert(command("convert", "print the custom resources for an old ConfigMap (MetalLB 0.3 to 0.12)"))
-    _add_explain(command("explain", "say why a Service has its address, or none"))
+    _add_explain(command("explain", "say why a Service has its address, or none, and who announces it"))
     members = command("members", "show which speakers this node's speaker knows (run it in the speaker's pod)")
     members.add_argument("--health-probe-port", type=int, default=17472, help="the speaker's (default: 17472)")
     return parser
@@ -239,6 +251,15 @@ def _add_speaker(speaker: argparse.ArgumentParser) -> None:
     speaker.add_argument(
         "--probe-time", default="0.5", help="seconds to ask who has a new address, 0: do not (default: 0.5)"
     )
+    speaker.add_argument(
+        "--election",
+        choices=("count", "hash"),
+        default="count",
+        help="who owns an address: the node with the fewest, or the one by MetalLB's hash (default: count)",
+    )
+    speaker.add_argument(
+        "--hold-time", default="60", help="seconds until a new node is given addresses of others (default: 60)"
+    )
     speaker.add_argument("--ml-bindaddr", help="own address for finding other speakers [METALLB_ML_BIND_ADDR]")
     speaker.add_argument("--ml-bindport", help="port for that (default: 7946) [METALLB_ML_BIND_PORT]")
     speaker.add_argument(
@@ -258,3 +279,5 @@ def _add_explain(explain: argparse.ArgumentParser) -> None:
     explain.add_argument("--namespace", help=f"namespace of the configuration (default: {_DEFAULT_NAMESPACE})")
     explain.add_argument("--lb-class", default="", help="as the controller's")
     explain.add_argument("--config", default="config", help="as the controller's")
+    explain.add_argument("--ignore-exclude-lb", action="store_true", help="as the speakers'")
+    explain.add_argument("--health-probe-port", type=int, default=17472, help="the speaker's (default: 17472)")

@@ -16,6 +16,7 @@ disable_created_metrics()  # type: ignore[no-untyped-call]
 
 
 _PLAN_BUCKETS = (0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1.0)
+_TAKEOVER_BUCKETS = (0.1, 0.2, 0.3, 0.4, 0.5, 0.75, 1.0, 2.0, 5.0, 10.0)
 _QUEUE_BUCKETS = (0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0, 30.0)
 
 
@@ -130,6 +131,27 @@ class SpeakerMetrics(ClientMetrics):
         )
         self.gossip_dropped = Counter(
             "lantern_gossip_dropped", "Messages of other speakers that were not taken.", ["reason"], registry=registry
+        )
+        self.takeovers = Counter(
+            "lantern_takeovers",
+            "Addresses that this node has taken over, by why: how the death of their owner was found, or handover.",
+            ["cause"],
+            registry=registry,
+        )
+        self.takeover_seconds = Histogram(
+            "lantern_takeover_seconds",
+            "Time from when a dead owner was last heard of to when this node followed it.",
+            buckets=_TAKEOVER_BUCKETS,
+            registry=registry,
+        )
+        self.speakers_lost = Counter(
+            "lantern_speakers_lost", "Speakers held for dead, by who said so first.", ["cause"], registry=registry
+        )
+        self.held_back = Counter(
+            "lantern_failovers_held_back",
+            "Silent speakers that were not followed, by who said that they live.",
+            ["witness"],
+            registry=registry,
         )
         self.withheld = Gauge(
             "lantern_services_withheld", "Services that this node does not announce.", ["reason"], registry=registry

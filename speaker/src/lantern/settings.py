@@ -65,6 +65,10 @@ class SpeakerSettings(Settings):
     ignore_exclude_lb: bool = False
     """Announce from nodes labelled node.kubernetes.io/exclude-from-external-load-balancers too."""
     layer2: Options = Options()
+    elect_by_hash: bool = False
+    """Elect owners as MetalLB does even where all speakers are Lantern's."""
+    hold_seconds: float = 60.0
+    """A node that comes, or comes back, is given addresses of living owners only after this."""
     answer_ping: bool = True
     """Answer ICMP and ICMPv6 echo requests for announced addresses."""
     health_probe_host: str | None = "127.0.0.1"
@@ -97,3 +101,7 @@ class ExplainSettings:
     namespace: str
     lb_class: str = ""
     config_map: str = "config"
+    ignore_exclude_lb: bool = False
+    """As the speakers'."""
+    port: int = 17472
+    """Where a speaker on this host serves its state."""

@@ -79,8 +79,9 @@ class FakeKube:
         found = self.objects.get(path, {})
         return str(self.version), [raw(value) for name, value in found.items() if only in ("", name)]
 
-    async def watch(self, path: str, resource_version: str, only: str = "") -> AsyncIterator[WatchLine]:
+    async def watch(self, path: str, resource_version: str, only: str = "") -> AsyncIterator[WatchLine | None]:
         self._reach()
+        yield None
         seen = int(resource_version)
         if seen < self.oldest:
             yield WatchLine("ERROR", raw({"code": 410, "message": "too old resource version"}))
@@ -124,6 +125,16 @@ class FakeKube:
         if name in self.objects.setdefault(path, {}):
             raise ApiError("already exists", 409)
         return raw(self._store(path, "ADDED", dict(body)))
+
+    async def remove(self, path: str, resource_version: str) -> None:
+        self._reach()
+        self.requests.append(("DELETE", path))
+        if (refusal := self.refuse_writes.get(path)) is not None:
+            raise refusal
+        collection, name, value = self._known(path)
+        if value["metadata"]["resourceVersion"] != resource_version:
+            raise ApiError("the object has been modified", 409)
+        self.delete(collection, name)
 
     def _known(self, path: str) -> tuple[str, str, dict[str, Any]]:
         """Collection, name and value of an object. Services of all namespaces are one collection here."""

@@ -96,6 +96,8 @@ def test_explain_finds_the_configuration_in_its_usual_place() -> None:
     assert load(["explain", "service", "tv"], {}, NOWHERE) == ExplainSettings(
         service=("default", "tv"), namespace="metallb-system"
     )
+    asked = load(["explain", "service", "tv", "--ignore-exclude-lb", "--health-probe-port=9"], {}, NOWHERE)
+    assert isinstance(asked, ExplainSettings) and asked.ignore_exclude_lb and asked.port == 9
 
 
 def test_how_the_speaker_announces() -> None:

@@ -59,6 +59,9 @@ def test_speaker() -> None:
     metrics.pings_answered.labels(ip="i").inc()
     metrics.conflicts.labels(ip="i").inc()
     metrics.withheld.labels(reason="r").set(1)
+    metrics.takeovers.labels(cause="c").inc()
+    metrics.speakers_lost.labels(cause="c").inc()
+    metrics.held_back.labels(witness="w").inc()
     assert names(registry) == CLIENT | {
         "metallb_speaker_announced",
         "metallb_layer2_requests_received",
@@ -70,4 +73,8 @@ def test_speaker() -> None:
         "lantern_l2_probes_sent_total",
         "lantern_l2_in_use_elsewhere",
         "lantern_services_withheld",
+        "lantern_takeovers_total",
+        *histogram("lantern_takeover_seconds"),
+        "lantern_speakers_lost_total",
+        "lantern_failovers_held_back_total",
     }

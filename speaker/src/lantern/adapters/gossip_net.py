@@ -93,6 +93,17 @@ class GossipNet:
         self.node.broadcast(key, data, now=self.loop.now)
         self.loop.pump()
 
+    def send(self, name: str, data: bytes) -> bool:
+        """Send an application message to one member directly; see `Node.send`."""
+        known = self.node.send(name, data)
+        self.loop.pump()
+        return known
+
+    def accuse(self, name: str) -> None:
+        """Suspect a member now."""
+        self.node.accuse(name, now=self.loop.now)
+        self.loop.pump()
+
     def ping(self, name: str, timeout_seconds: float) -> int | None:
         """Ping a member once; see `Node.ping`."""
         number = self.node.ping(name, timeout_seconds=timeout_seconds, now=self.loop.now)

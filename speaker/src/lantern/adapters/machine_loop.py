@@ -30,6 +30,7 @@ class MachineLoop(Generic[E]):
         self._machine = machine
         self._deliver = deliver
         self._timer: asyncio.TimerHandle | None = None
+        self._pumping = False
 
     @property
     def now(self) -> float:
@@ -37,9 +38,19 @@ class MachineLoop(Generic[E]):
         return self._loop.time()
 
     def pump(self) -> None:
-        """Deliver what the machine has queued and arm its next timer."""
-        for effect in self._machine.drain():
-            self._deliver(effect)
+        """Deliver what the machine has queued and arm its next timer.
+
+        Delivering may be an input to the machine again: what follows from that is delivered after what came before.
+        """
+        if self._pumping:
+            return
+        self._pumping = True
+        try:
+            while effects := self._machine.drain():
+                for effect in effects:
+                    self._deliver(effect)
+        finally:
+            self._pumping = False
         self.close()
         due = self._machine.next_timer()
         if due is not None:

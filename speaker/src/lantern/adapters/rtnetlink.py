@@ -29,9 +29,10 @@ _REQUEST, _DUMP = 0x001, 0x300
 _IFLA_ADDRESS, _IFLA_IFNAME, _IFLA_MASTER, _IFLA_EXT_MASK = 1, 3, 10, 29
 _SKIP_STATISTICS = 1 << 3
 _IFA_ADDRESS, _IFA_LOCAL = 1, 2
-_RTA_DST = 1
+_RTA_DST, _RTA_OIF, _RTA_GATEWAY = 1, 4, 5
 _NDA_DST, _NDA_LLADDR = 1, 2
-_LOCAL_ROUTE = 2
+_MAIN_TABLE = 254
+_UNICAST_ROUTE, _LOCAL_ROUTE = 1, 2
 _GROUPS = 0x1 | 0x10 | 0x100
 """Changes of links, IPv4 addresses, IPv6 addresses."""
 _TYPE_MASK = 0x3FFF
@@ -100,6 +101,20 @@ def is_local(address: Address) -> bool:
         return False
 
 
+def default_gateways() -> list[tuple[Address, str]]:
+    """The routers behind default routes, each with the name of the interface that it is reached by.
+
+    Empty when the kernel does not answer.
+    """
+    try:
+        dumped = _ask(_GETROUTE, _DUMP, _ROUTE.pack(socket.AF_UNSPEC, 0, 0, 0, 0, 0, 0, 0, 0))
+        names = {record.index: record.name for record in links()}
+    except OSError:
+        return []
+    found = dict.fromkeys(read_gateway(body) for kind, body in dumped if kind == _NEWROUTE)
+    return [(route[0], names[route[1]]) for route in found if route is not None and route[1] in names]
+
+
 def messages(data: bytes) -> Iterator[tuple[int, bytes]]:
     """The messages in what one read from a netlink socket returned: their kinds and bodies."""
     at = 0
@@ -154,6 +169,18 @@ def read_neighbour(body: bytes) -> tuple[Address, bytes] | None:
     if len(packed) not in (4, 16) or len(mac) != 6:
         return None
     return ipaddress.ip_address(packed), mac
+
+
+def read_gateway(body: bytes) -> tuple[Address, int] | None:
+    """The router and the interface's index of an RTM_NEWROUTE message; None when it is no default route to one."""
+    if len(body) < _ROUTE.size:
+        return None
+    _, destination_bits, _, _, table, _, _, kind, _ = _ROUTE.unpack_from(body)
+    attributes = _attributes(body[_ROUTE.size :])
+    packed, index = attributes.get(_RTA_GATEWAY, b""), attributes.get(_RTA_OIF, b"")
+    if destination_bits or table != _MAIN_TABLE or kind != _UNICAST_ROUTE or len(index) != 4:
+        return None
+    return (ipaddress.ip_address(packed), struct.unpack("=I", index)[0]) if len(packed) in (4, 16) else None
 
 
 class LinkEvents:

@@ -23,7 +23,7 @@ from lantern.announce.port import IPV6_KINDS, Port
 from lantern.l2.announcing import Announcing, Answered, Effect, Options, Purpose, SendFrame
 from lantern.l2.claims import Claim, Stage
 from lantern.l2.conflicts import ConflictSeen
-from lantern.l2.probing import FoundFree, FoundInUse
+from lantern.l2.probing import PROBES, FoundFree, FoundInUse
 from lantern.l2.responder import Dropped, DropReason
 from lantern.metrics import SpeakerMetrics
 from lantern.pools import Address
@@ -98,6 +98,11 @@ class Layer2Announcer:
             self._relisten(address)
         self._settle()
 
+    def announce_again(self, addresses: Iterable[Address]) -> None:
+        """Tell the LAN again where these addresses are, as if they were gained now; others are left alone."""
+        self._machine.announce_again(addresses, now=self._loop.now)
+        self._settle()
+
     def set_links(self, links: Mapping[str, Link]) -> None:
         """Use exactly these interfaces, as far as they speak ARP. One that appears, or is plugged, gets bursts."""
         for name in [name for name, port in self._ports.items() if not port.serves(links.get(name))]:
@@ -130,16 +135,19 @@ class Layer2Announcer:
     ) -> dict[Address, tuple[bytes, ...]]:
         """The MAC addresses of all who answer for addresses that are not announced here, other speakers included.
 
-        Each is asked for once, on the interfaces named (None: all), and answers are awaited for `seconds`.
+        Answers are awaited for `seconds`. Who is silent is asked for up to three times meanwhile, on the interfaces
+        named (None: all): one frame may be lost.
         """
         asked = {address: interfaces for address, interfaces in addresses.items() if address not in self._inquiries}
         self._inquiries |= {address: {} for address in asked}
         self._refilter(self._cover(asked))
         try:
-            for address, interfaces in asked.items():
-                self._machine.ask(address, interfaces, now=self._loop.now)
-            self._settle()
-            await asyncio.sleep(seconds)
+            for _ in range(PROBES):
+                for address, interfaces in asked.items():
+                    if not self._inquiries[address]:
+                        self._machine.ask(address, interfaces, now=self._loop.now)
+                self._settle()
+                await asyncio.sleep(seconds / PROBES)
             return {address: tuple(self._inquiries[address]) for address in asked}
         finally:
             for address in asked:

@@ -86,6 +86,7 @@ class Failover:
         self._wake: float | None = None
         self._deaths: dict[str, _Death] = {}
         self._returned: dict[str, float] = {}
+        self._remind = False
         self._hash = HashElection(me, index)
         self._effects: list[Effect] = []
 
@@ -115,6 +116,9 @@ class Failover:
 
     def set_interfaces(self, usable: Mapping[str, bytes], *, present: Collection[str] = (), now: float) -> None:
         """MAC addresses of the interfaces that can announce and have a carrier; names of all there are."""
+        if usable and not self._interfaces and self._ready:
+            # Back on the LAN: others have followed meanwhile, and are to be heard before anything is announced.
+            self._ready, self._started = False, self._clock.lived(now, None)
         # What the others are not told of they do not count with.
         self._interfaces = dict(sorted(usable.items())[:MAX_INTERFACES])
         self._standing.present = frozenset((*usable, *present))
@@ -137,6 +141,10 @@ class Failover:
         """Hand everything over; `Left` tells when that is done."""
         if self._leave_at is None:
             self._leave_at = self._clock.lived(now, None) + self._options.leave_seconds
+            if self._snapshot is None:
+                # It has never announced anything.
+                self._left = True
+                self._effects.append(Left())
             self._touch(now)
 
     # What the application may look at.
@@ -234,7 +242,8 @@ class Failover:
                 case watched.Back(peer):
                     self._deaths.pop(peer, None)
                     self._returned[peer] = lived
-                    self._dirty = True
+                    # It may have told the LAN that it has what is announced here, and withdrawn without a trace.
+                    self._remind = self._dirty = True
                     self._effects.append(effect)
                 case _:
                     self._effects.append(effect)
@@ -270,9 +279,11 @@ class Failover:
         decision = self._standing.decision(word, self._hash.owners() if by_hash else self._succession.owners)
         if decision is not None:
             self._effects.append(Apply(decision))
-        if outcome.again:
-            again = [address for key in outcome.again for address in self._index.vips[key].addresses]
-            self._effects.append(AnnounceAgain(tuple(again)))
+        contested = self._succession.mine if self._remind else outcome.again
+        self._remind = False
+        vips = (self._index.vips[key] for key in contested if key in self._index.vips)
+        if again := tuple(address for vip in vips for address in vip.addresses):
+            self._effects.append(AnnounceAgain(again))
         self._watch.publish(word, now=now)
         self._watch.set_offers(outcome.offers, now=now)
         self._plan_next(outcome, lived)

@@ -92,6 +92,16 @@ class Membership:
             except TimeoutError:
                 log.warning("left without everybody knowing")
 
+    def send(self, name: str, data: bytes) -> None:
+        """Send a message to another speaker directly; nothing happens before gossip runs, or for one never met."""
+        if self.net is not None:
+            self.net.send(name, data)
+
+    def accuse(self, name: str) -> None:
+        """Let all suspect a member at once."""
+        if self.net is not None:
+            self.net.accuse(name)
+
     def look_for(self, nodes: Iterable[Node]) -> None:
         """Look for members on these nodes."""
         version = ipaddress.ip_address(self._settings.bind_address).version

@@ -1,6 +1,10 @@
 # Copyright (c) 2026, Lantern contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The speaker process: follows what announcing depends on, and announces from this node what it owns."""
+"""The speaker process: follows what announcing depends on, and announces from this node what it owns.
+
+With gossip the speakers elect owners among themselves (`OwnerElection`); without it each decides alone, by the Nodes'
+Ready conditions.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +12,6 @@ import asyncio
 import logging
 from collections import Counter
 from contextlib import closing
-from dataclasses import replace
 from typing import Any
 
 from prometheus_client import CollectorRegistry
@@ -26,16 +29,19 @@ from lantern.adapters.rtnetlink import LinkEvents
 from lantern.announce.layer2 import Layer2Announcer
 from lantern.app.cluster_macs import ClusterMacs
 from lantern.app.configuration import ConfigurationKeeper, Sources
+from lantern.app.failover import Options
 from lantern.app.layer2_reports import Layer2Reports
 from lantern.app.membership import Membership
+from lantern.app.owner_election import OwnerElection
 from lantern.app.process import run_until_stopped
 from lantern.app.reconcile import Reconciler
 from lantern.core.announce import Claim, Decision, Vantage, Withheld, claims_by_address, claims_by_service, decide
 from lantern.core.diff import difference
 from lantern.core.freshness import FreshAddresses
-from lantern.core.model import Endpoint, L2Advertisement, Node, PoolSpec, Service, ServiceKey, Snapshot
+from lantern.core.model import Endpoint, L2Advertisement, PoolSpec, Service, ServiceKey, Snapshot
 from lantern.core.requests import Denied, quoted
-from lantern.gossip.effects import Event, MemberEvent
+from lantern.core.vips import VipIndex
+from lantern.gossip.effects import Event, MemberEvent, UserMessage
 from lantern.gossip.members import MemberState
 from lantern.metrics import SpeakerMetrics
 from lantern.pools import Address
@@ -85,14 +91,22 @@ class Speaker:
             self._metrics,
             settings.layer2,
             answer_ping=settings.answer_ping,
-            is_cluster_mac=self._macs.__contains__,
+            is_cluster_mac=self._is_cluster_mac,
             tell=self._reports.tell,
         )
-        self._membership = (
-            Membership(settings.gossip, settings.node_name, self._metrics, self._members_changed)
-            if settings.gossip.bind_address
-            else None
-        )
+        self._membership: Membership | None = None
+        self._election: OwnerElection | None = None
+        if settings.gossip.bind_address:
+            self._membership = Membership(settings.gossip, settings.node_name, self._metrics, self._gossiped)
+            self._election = OwnerElection(
+                settings.node_name,
+                Options(by_hash=settings.elect_by_hash, hold_seconds=settings.hold_seconds),
+                VipIndex(settings.ignore_exclude_lb),
+                self._membership,
+                self._announcer,
+                self._metrics,
+                self._announce,
+            )
         self._fresh = FreshAddresses()
         self._excluded = InterfaceExclusions()
         self._links: dict[str, Link] = {}
@@ -104,8 +118,10 @@ class Speaker:
         pages = {"/members": self._membership.view if self._membership is not None else lambda: []}
         status = StatusServer(self._registry, self.not_ready, pages)
         await status.start(self._settings.health_probe_host, self._settings.health_probe_port)
-        # Outside the group: it has to say goodbye when all else has stopped.
+        # Outside the group: it has to hand over when all else has stopped.
         gossip = asyncio.create_task(self._membership.run()) if self._membership is not None else None
+        if self._election is not None:
+            self._election.start()
         try:
             async with asyncio.TaskGroup() as tasks:
                 if gossip is not None:
@@ -125,10 +141,14 @@ class Speaker:
             await self._api.close()
 
     async def _hand_over(self) -> None:
-        """Tell the others, and go on answering until the next owners have told the LAN."""
-        if self._membership is not None and self._announced:
-            await self._membership.leave()
+        """Let others take over what this node announces, then say goodbye. MetalLB's speakers wait for that one."""
+        if self._membership is None or self._election is None:
+            return
+        await self._election.leave()
+        await self._membership.leave()
+        if self._announced:
             await asyncio.sleep(_HANDOVER_SECONDS)
+        self._election.close()
 
     def not_ready(self) -> str | None:
         """Why this node cannot announce anything yet; None when it can."""
@@ -143,7 +163,9 @@ class Speaker:
                     names_changed = links.keys() != self._links.keys()
                     self._links = links
                     self._announcer.set_links(links)
-                    if names_changed:
+                    if self._election is not None:
+                        self._election.set_links(links)
+                    elif names_changed:
                         self._reconciler.notify()
                 await events.wait(_SCAN_SECONDS)
 
@@ -156,38 +178,46 @@ class Speaker:
         configuration = self._configuration.refresh()
         if configuration.pools is None:
             return
+        snapshot = self._snapshot(configuration.pools, configuration.advertisements)
+        self._fresh.observe({address for service in self._services.values() for address in service.addresses})
+        if self._membership is not None and self._election is not None:
+            self._membership.look_for(self._nodes.values())
+            self._election.set_snapshot(snapshot, current=all(store.is_current for store in self._stores))
+            return
         vantage = Vantage(
             node=self._settings.node_name,
             interfaces=frozenset(self._links),
             ignore_exclude_label=self._settings.ignore_exclude_lb,
         )
-        decided = decide(self._snapshot(configuration.pools, configuration.advertisements), vantage)
-        fresh = self._fresh.observe({address for service in self._services.values() for address in service.addresses})
-        self._announcer.apply(claims_by_address(decided), fresh=fresh)
+        self._announce(decide(snapshot, vantage))
+
+    def _announce(self, decided: Decision) -> None:
+        """Put a decision into force, and tell of it."""
+        self._announcer.apply(claims_by_address(decided), fresh=self._fresh.addresses)
         self._fresh.announced(claim.address for claim in decided.claims)
         for item in decided.withheld:
             if item.denied.reason is Reason.NOT_OWNER:
-                self._fresh.announced(item.service.addresses)
+                self._fresh.announced(filter(self._is_owned, item.service.addresses))
         self._tell(decided)
 
-    def _members_changed(self, event: Event) -> None:
-        if self._membership is None or not isinstance(event, MemberEvent):
-            return
-        states = Counter(member.state.name.lower() for member in self._membership.members)
-        for state in MemberState:
-            self._metrics.gossip_members.labels(state=state.name.lower()).set(states[state.name.lower()])
-        self._reconciler.notify()
+    def _is_owned(self, address: Address) -> bool:
+        """Whether another node announces the address that this one does not."""
+        return self._election is None or self._election.owned(address)
 
-    def _living(self) -> dict[str, Node]:
-        """The nodes by name. Speakers know sooner than the API server which of them are alive."""
-        nodes = {node.name: node for node in self._nodes.values()}
-        if self._membership is None:
-            return nodes
-        self._membership.look_for(nodes.values())
-        if not self._membership.has_met:
-            return nodes
-        present = {member.name for member in self._membership.members if member.present}
-        return {name: replace(node, ready=name in present) for name, node in nodes.items()}
+    def _is_cluster_mac(self, mac: bytes) -> bool:
+        return mac in self._macs or (self._election is not None and self._election.machine.is_cluster_mac(mac))
+
+    def _gossiped(self, event: Event) -> None:
+        if self._membership is None or self._election is None:
+            return
+        if isinstance(event, UserMessage):
+            if event.name is not None:
+                self._election.receive(event.name, event.data)
+        elif isinstance(event, MemberEvent):
+            states = Counter(member.state for member in self._membership.members)
+            for state in MemberState:
+                self._metrics.gossip_members.labels(state=state.name.lower()).set(states[state])
+            self._election.set_members(self._membership.members)
 
     def _services_of(self, address: Address) -> list[Service]:
         return [service for service in self._services.values() if address in service.addresses]
@@ -201,7 +231,7 @@ class Speaker:
             pools=pools,
             services=tuple(self._services.values()),
             endpoints=endpoints,
-            nodes=self._living(),
+            nodes={node.name: node for node in self._nodes.values()},
             advertisements=advertisements,
             lb_class=self._settings.lb_class,
         )

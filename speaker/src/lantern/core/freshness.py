@@ -21,12 +21,16 @@ class FreshAddresses:
         self._present: Set[Address] | None = None
         self._fresh: set[Address] = set()
 
-    def observe(self, present: Set[Address]) -> Set[Address]:
-        """The addresses that all Services have now; those among them that are fresh."""
+    def observe(self, present: Set[Address]) -> None:
+        """Take note of the addresses that all Services have now."""
         if self._present is not None:
             self._fresh |= present - self._present
         self._fresh &= present
         self._present = present
+
+    @property
+    def addresses(self) -> Set[Address]:
+        """Those that are fresh."""
         return frozenset(self._fresh)
 
     def announced(self, addresses: Iterable[Address]) -> None:

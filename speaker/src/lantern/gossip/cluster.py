@@ -7,6 +7,7 @@ from __future__ import annotations
 from lantern.gossip import effects, members, wire
 from lantern.gossip.awareness import Awareness
 from lantern.gossip.config import GossipConfig
+from lantern.gossip.directory import Directory
 from lantern.gossip.endpoint import endpoint, reachable
 from lantern.gossip.faults import DropReason, PeerError
 from lantern.gossip.members import ConflictError, Member, MemberState, MemberTable
@@ -26,6 +27,7 @@ class Cluster:
 
     def __init__(self, config: GossipConfig, timers: Timers, outbox: Outbox) -> None:
         self.table = MemberTable()
+        self.directory = Directory(config.limits.members)
         self.awareness = Awareness(config.timing.awareness_max)
         self.seeds = Seeds(config.timing.remember_seconds)
         self.leaving = False
@@ -240,6 +242,8 @@ class Cluster:
 
     def _put(self, member: Member) -> None:
         self.table.put(member)
+        if member.present:
+            self.directory.enter(member)
         self._outbox.members = len(self.table)
         if member.present and not self.capable(member.meta):
             self._incapable.add(member.name)

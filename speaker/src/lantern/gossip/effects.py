@@ -130,6 +130,8 @@ class UserMessage:
 
     data: bytes
     source: Endpoint
+    name: str | None = None
+    """The member that is, or was, at `source`."""
 
 
 @dataclass(frozen=True, slots=True)

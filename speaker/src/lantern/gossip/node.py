@@ -89,11 +89,24 @@ class Node:
         into a datagram.
         """
         now = self._lived(now)
-        longest = self._outbox.room - PART_OVERHEAD_BYTES - 1
-        if len(data) > longest:
-            raise ValueError(f"broadcast {key!r} has {len(data)} bytes: give at most {longest}")
+        if len(data) > self.longest_payload:
+            raise ValueError(f"broadcast {key!r} has {len(data)} bytes: give at most {self.longest_payload}")
         self._outbox.payloads.put(key, bytes((MessageType.USER,)) + data)
         self._arm(now)
+
+    def send(self, name: str, data: bytes) -> bool:
+        """Send an application message to one member directly, in a datagram of its own that may be lost.
+
+        Also to one that is dead or forgotten, where it was last; False when it was never known. Raises ValueError when
+        the message does not fit into a datagram.
+        """
+        if len(data) > self.longest_payload:
+            raise ValueError(f"message for {name!r} has {len(data)} bytes: give at most {self.longest_payload}")
+        entry = self._cluster.directory.find(name)
+        if entry is None or name == self._config.name:
+            return False
+        self._outbox.send_payload(data, entry.endpoint, newest_protocol=entry.newest_protocol)
+        return True
 
     def ping(self, name: str, *, timeout_seconds: float, now: float) -> int | None:
         """Ping a member once, apart from the probe rounds. The outcome is PingAnswered or PingUnanswered with the
@@ -143,6 +156,11 @@ class Node:
     def health(self) -> int:
         """How much this node doubts itself; 0 is healthy."""
         return self._cluster.awareness.score
+
+    @property
+    def longest_payload(self) -> int:
+        """Bytes of the longest application message that fits into a datagram."""
+        return self._outbox.room - PART_OVERHEAD_BYTES - 1
 
     @property
     def broadcasts_allowed(self) -> bool:
@@ -204,7 +222,7 @@ class Node:
 
     def _handle(self, message: bytes, source: Endpoint, now: float) -> None:
         if message[0] == MessageType.USER:
-            self._outbox.emit(effects.UserMessage(message[1:], source))
+            self._outbox.emit(effects.UserMessage(message[1:], source, self._cluster.directory.name_at(source)))
             return
         match wire.decode(message):
             case wire.Ping() as ping:

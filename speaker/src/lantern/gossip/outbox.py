@@ -14,6 +14,7 @@ from lantern.gossip.endpoint import Endpoint
 from lantern.gossip.faults import DropReason
 from lantern.gossip.keyring import Keyring
 from lantern.gossip.packet import PART_OVERHEAD_BYTES, Sealing
+from lantern.gossip.wire import MessageType
 
 _MAX_PARTS = 255
 _CHECKSUM_PROTOCOL = 5
@@ -58,6 +59,10 @@ class Outbox:
             used = sum(len(message) + PART_OVERHEAD_BYTES for message in encoded)
             encoded += self._broadcasts(self.room - used)
         self._send(encoded, to, newest_protocol)
+
+    def send_payload(self, data: bytes, to: Endpoint, *, newest_protocol: int) -> None:
+        """One datagram with this application message alone."""
+        self._send([bytes((MessageType.USER,)) + data], to, newest_protocol)
 
     def gossip(self, to: Endpoint, *, newest_protocol: int) -> None:
         """One datagram of broadcasts; nothing when none is queued."""

@@ -137,6 +137,14 @@ class Announcing:
         self._collect(now)
         return change
 
+    def announce_again(self, addresses: Iterable[Address], *, now: float) -> None:
+        """Send a burst for these, those of them that are announced: somebody else has told the LAN otherwise."""
+        for address in addresses:
+            claim = self._claims.of(address)
+            if claim is not None and claim.stage is Stage.ANNOUNCED:
+                self._bursts.start(address, now=now)
+        self._collect(now)
+
     def set_interfaces(
         self, interfaces: Iterable[Interface], *, own_macs: Collection[bytes], news: bool, now: float
     ) -> None:
@@ -150,7 +158,7 @@ class Announcing:
             self._collect(now)
 
     def ask(self, address: Address, interfaces: frozenset[str] | None, *, now: float) -> None:
-        """Probe for an address that is not announced here, once; who answers is told until `stop_asking`."""
+        """Send a probe for an address that is not announced here; who answers is told until `stop_asking`."""
         claim = Claim(address, interfaces, Stage.PROBING)
         self._asked.add(claim)
         self._send(claim, Purpose.PROBE)

@@ -40,6 +40,8 @@ _NEVER = float("inf")
 _ROUNDING_SECONDS = 1e-6
 _GREETING_SECONDS = 5.0
 """A new speaker may know of this one a little later than this one of it."""
+_OPENING_SECONDS = 1.0
+"""The first frames to a host that was away wait until the kernels have found each other's MAC addresses."""
 
 
 class LivedClock(Protocol):
@@ -301,7 +303,7 @@ class Watch:
     def _answered(self, peer: Peer, number: int, stamp: Stamp, now: float) -> None:
         sent = peer.outstanding.pop(number, None)
         if sent is not None:
-            peer.patience.answered(now - sent)
+            peer.patience.answered(now - sent, way_is_open=sent >= peer.met + _OPENING_SECONDS)
         self._compare(peer, stamp, now)
 
     def _hear(self, peer: Peer, now: float) -> None:
@@ -314,9 +316,11 @@ class Watch:
         peer.inquiry = None
         before, peer.status = peer.status, Status.ALIVE
         if before in (Status.LOST, Status.UNKNOWN):
-            peer.probe_at = now
+            peer.probe_at = peer.met = now
             self._share_the_work()
             if before is Status.LOST:
+                # Its absence says nothing about how many frames get lost on the way.
+                peer.outstanding.clear()
                 self._effects.append(Back(peer.name))
         for asker, until in peer.askers.items():
             if until > now:

@@ -55,14 +55,15 @@ class Patience:
         """The part of the probes that stay unanswered, 0 to 1."""
         return self._loss
 
-    def answered(self, seconds: float) -> None:
-        """An answer took so long."""
+    def answered(self, seconds: float, *, way_is_open: bool = True) -> None:
+        """An answer took so long. `way_is_open`: frames went through when the probe was sent."""
         if self._smoothed is None:
             self._smoothed, self._variation = seconds, seconds / 2
         else:
             self._variation += (abs(self._smoothed - seconds) - self._variation) / 4
             self._smoothed += (seconds - self._smoothed) / 8
-        self._worst = max(min(seconds, _WORST_CAP_SECONDS), self._worst * _WORST_DECAY)
+        lately = min(seconds, _WORST_CAP_SECONDS) if way_is_open else 0.0
+        self._worst = max(lately, self._worst * _WORST_DECAY)
         usual = max(self._smoothed + 4 * self._variation, self._worst)
         self.timeout_seconds = min(max(usual, _SHORTEST_SECONDS), _LONGEST_SECONDS)
         if self._loss:

@@ -51,6 +51,8 @@ class Peer:
     """Probed at the fast pace."""
     patience: Patience = field(default_factory=Patience)
     heard: float = -_NEVER
+    met: float = -_NEVER
+    """When it was first heard, or heard again after it was lost."""
     probed_us: float = -_NEVER
     sent: float = -_NEVER
     outstanding: dict[int, float] = field(default_factory=dict)

@@ -26,3 +26,38 @@ def test_effects_are_delivered_and_the_timer_fires_until_closed() -> None:
         return at_once, len(sent)
 
     assert asyncio.run(main()) == (1, 2)
+
+
+class Echo:
+    """A machine that queues what it is told."""
+
+    def __init__(self) -> None:
+        self.queued: list[str] = []
+
+    def handle_timer(self, *, now: float) -> None:
+        self.queued.append(f"timer at {now}")
+
+    def next_timer(self) -> float | None:
+        return None
+
+    def drain(self) -> list[str]:
+        queued, self.queued = self.queued, []
+        return queued
+
+
+def test_what_follows_from_delivering_is_delivered_after_what_came_before() -> None:
+    async def main() -> list[str]:
+        machine, delivered = Echo(), list[str]()
+
+        def deliver(effect: str) -> None:
+            delivered.append(effect)
+            if effect == "first":
+                machine.queued.append("follows")
+                loop.pump()
+
+        loop = MachineLoop(machine, deliver)
+        machine.queued += ["first", "second"]
+        loop.pump()
+        return delivered
+
+    assert asyncio.run(main()) == ["first", "second", "follows"]

@@ -183,8 +183,11 @@ def test_follow_misses_nothing_of_an_outage(history_lost: bool, monkeypatch: pyt
         kube.put(PATH, thing("a", 1))
         kube.put(PATH, thing("b", 2))
         await until(lambda: sorted(held.values()) == [1, 2])
+        assert held.is_current
         kube.set_down(True)
-        await asyncio.sleep(0)
+        changed.clear()
+        await changed.wait()
+        assert not held.is_current, "whoever decides is told that this is old"
         kube.delete(PATH, "a")
         kube.put(PATH, thing("b", 3))
         kube.put(PATH, thing("c", 4))
@@ -193,6 +196,7 @@ def test_follow_misses_nothing_of_an_outage(history_lost: bool, monkeypatch: pyt
         assert sorted(held.values()) == [1, 2]
         kube.set_down(False)
         await until(lambda: sorted(held.values()) == [3, 4])
+        assert held.is_current
 
     followed(scenario)
 
@@ -216,7 +220,7 @@ class SlowList:
         self._meanwhile()
         return "100", [numbered("kept", 50), numbered("changed", 60), numbered("deleted", 70)]
 
-    def watch(self, path: str, resource_version: str, only: str = "") -> AsyncIterator[WatchLine]:
+    def watch(self, path: str, resource_version: str, only: str = "") -> AsyncIterator[WatchLine | None]:
         raise AssertionError("the watch runs elsewhere")
 
 

@@ -20,6 +20,7 @@ from lantern.adapters.rtnetlink import (
     is_local,
     messages,
     read_address,
+    read_gateway,
     read_link,
     read_neighbour,
 )
@@ -177,3 +178,30 @@ def test_neighbour_without_a_mac_is_none(body: bytes) -> None:
 def test_kernel_tells_its_neighbours() -> None:
     # There may be none; each that there is has a MAC address.
     assert all(len(mac) == 6 for mac in rtnetlink.neighbours().values())
+
+
+def route(*attributes: bytes, bits: int = 0, table: int = 254, kind: int = 1) -> bytes:
+    """The body of RTM_NEWROUTE."""
+    return struct.pack("=BBBBBBBBI", 2, bits, 0, 0, table, 3, 0, kind, 0) + b"".join(attributes)
+
+
+ROUTER, OUT = attribute(5, bytes([192, 168, 2, 1])), attribute(4, struct.pack("=I", 7))
+
+
+def test_gateway_of_a_default_route() -> None:
+    assert read_gateway(route(ROUTER, OUT)) == (ipaddress.ip_address("192.168.2.1"), 7)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"",
+        route(OUT),
+        route(ROUTER),
+        route(ROUTER, OUT, bits=8),
+        route(ROUTER, OUT, table=255),
+        route(ROUTER, OUT, kind=7),
+    ],
+)
+def test_other_routes_have_none(body: bytes) -> None:
+    assert read_gateway(body) is None

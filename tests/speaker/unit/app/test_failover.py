@@ -273,6 +273,42 @@ def test_contest_is_won_and_the_lan_told_again() -> None:
     assert not desk.announced
 
 
+def test_speaker_that_comes_back_makes_the_owner_tell_the_lan_again() -> None:
+    """What it announced while it was cut off, and withdrew unseen, is still in the clients' caches."""
+    desk = Desk(snapshot("a", "b"))
+    desk.member("b")
+    desk.run(5)
+    word = desk.answering.pop("b")
+    desk.run(5)
+    assert desk.announced and desk.seen(watched.Lost)
+    desk.effects.clear()
+    desk.answering["b"] = word
+    desk.say("b")
+    desk.run(0.1)
+    assert desk.seen(effects.AnnounceAgain) == [effects.AnnounceAgain((IP,))]
+
+
+def test_node_whose_cable_was_plugged_listens_before_it_announces() -> None:
+    desk = Desk(snapshot("a", "b"))
+    desk.run(5)
+    assert desk.announced
+    desk.failover.set_interfaces({}, present=("eth0",), now=desk.now)
+    desk.run(5)
+    assert not desk.announced
+    desk.failover.set_interfaces({"eth0": MAC}, now=desk.now)
+    desk.run(0.9)
+    assert desk.reason is Reason.STARTING
+    desk.run(3)
+    assert desk.announced
+
+
+def test_speaker_that_has_not_begun_leaves_at_once() -> None:
+    failover = Failover("a", VipIndex(), Options(), Random(1), Clock(0.03))
+    failover.start(now=0)
+    failover.leave(now=1)
+    assert effects.Left() in failover.drain()
+
+
 @pytest.mark.parametrize("foreign", [True, False])
 def test_with_other_speakers_the_hash_decides_and_other_members_do_not_count(foreign: bool) -> None:
     names = ("a", "b") if foreign else ("a",)

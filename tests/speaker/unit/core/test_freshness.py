@@ -4,25 +4,32 @@
 
 from __future__ import annotations
 
-from ipaddress import ip_address
+from collections.abc import Set
+from ipaddress import IPv4Address
 
 from lantern.core.freshness import FreshAddresses
+from lantern.pools import Address
 
-A, B = ip_address("192.168.2.128"), ip_address("192.168.2.129")
+A, B = IPv4Address("192.168.2.128"), IPv4Address("192.168.2.129")
+
+
+def observed(fresh: FreshAddresses, *present: IPv4Address) -> Set[Address]:
+    fresh.observe(set(present))
+    return fresh.addresses
 
 
 def test_what_is_there_at_the_start_is_not_fresh_and_what_comes_later_is_until_it_is_announced() -> None:
     fresh = FreshAddresses()
-    assert fresh.observe({A}) == set()
-    assert fresh.observe({A, B}) == {B}
-    assert fresh.observe({A, B}) == {B}, "nobody was elected yet"
+    assert observed(fresh, A) == set()
+    assert observed(fresh, A, B) == {B}
+    assert observed(fresh, A, B) == {B}, "nobody was elected yet"
     fresh.announced([A, B])
-    assert fresh.observe({A, B}) == set()
+    assert observed(fresh, A, B) == set()
 
 
 def test_address_that_was_given_back_is_fresh_again() -> None:
     fresh = FreshAddresses()
     fresh.observe({A})
-    assert fresh.observe(set()) == set()
-    assert fresh.observe({A}) == {A}
-    assert fresh.observe(set()) == set()
+    assert observed(fresh) == set()
+    assert observed(fresh, A) == {A}
+    assert observed(fresh) == set()

@@ -46,6 +46,37 @@ def test_facts_ride_on_pings_and_acks() -> None:
     assert driver.messages(driver.collect()) == [(place(2), Ack(7)), (place(2), alive(2, 2))]
 
 
+@pytest.mark.parametrize("security", [Security(), Security(keys=(b"k" * 32,), label=b"home")])
+def test_message_goes_to_one_member_alone_also_to_one_that_is_dead_and_forgotten(security: Security) -> None:
+    driver = Driver(3, timing=QUIET, security=security)
+    driver.pass_time(20)
+    assert driver.node.send("n3", b"hello")
+    assert driver.messages(driver.collect()) == [(place(3), b"hello")]
+    driver.give(Dead(1, "n3", "n2"))
+    driver.pass_time(1000)
+    assert driver.node.send("n3", b"back?")
+    assert driver.messages(driver.collect()) == [(place(3), b"back?")]
+
+
+def test_message_for_nobody_or_too_long_for_a_datagram() -> None:
+    driver = Driver(1, timing=QUIET)
+    assert not driver.node.send("stranger", b"hello") and not driver.node.send("n1", b"hello")
+    longest = driver.node.longest_payload
+    assert driver.node.send("n2", bytes(longest))
+    with pytest.raises(ValueError, match=f"give at most {longest}"):
+        driver.node.send("n2", bytes(longest + 1))
+    assert max(len(datagram.data) for datagram in of(driver.collect(), SendDatagram)) <= 1400
+
+
+def test_sender_of_a_message_is_named() -> None:
+    driver = Driver(1, timing=QUIET)
+    for source in (2, 9):
+        sealed = packet.seal([b"\x08hello"], driver.sealing, checksum=False)
+        driver.node.receive_datagram(sealed, place(source), now=driver.now)
+    named = [message.name for message in of(driver.collect(), effects.UserMessage)]
+    assert named == ["n2", None]
+
+
 def test_datagrams_stay_within_their_size_and_facts_are_not_cut() -> None:
     for security in (Security(), Security(keys=(b"k" * 32,), label=b"home")):
         driver = Driver(timing=QUIET, security=security)

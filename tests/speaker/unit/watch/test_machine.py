@@ -123,6 +123,21 @@ def test_lost_when_nobody_speaks_for_it() -> None:
     assert stage.watch.status("b") is Status.LOST
 
 
+def test_lost_one_that_came_back_is_found_as_soon_as_before_when_it_is_lost_again() -> None:
+    stage = Stage("b", "c")
+    taken = []
+    for _ in range(3):
+        stage.effects.clear()
+        begin = stage.silence("b")
+        stage.run(0.4)
+        stage.watch.wire("b", answered=False, now=stage.now)
+        stage.run(5)
+        taken.append(stage.when(effects.Lost) - begin)
+        stage.answering.add("b")
+        stage.run(1)
+    assert max(taken) < 0.6
+
+
 def test_an_answer_in_time_ends_the_doubt() -> None:
     stage = Stage("b", "c")
     stage.silence("b")

@@ -62,6 +62,14 @@ def test_loss_asks_for_more_probes_and_is_forgotten() -> None:
     assert patience.probes == 5
 
 
+def test_what_the_way_took_to_open_is_forgotten_soon() -> None:
+    patience = Patience()
+    patience.answered(0.3, way_is_open=False)
+    for _ in range(60):
+        patience.answered(0.001)
+    assert patience.timeout_seconds == 0.03
+
+
 def test_no_loss_asks_for_more_than_twenty() -> None:
     assert measured([None] * 1000).probes == 20
 

@@ -59,6 +59,8 @@ class Store(Generic[T]):
         self.path = path
         self.only = only
         self.is_synced = False
+        self.is_current = False
+        """Whether it is being followed now: False from when a request failed until one succeeds again."""
         self._convert = convert
         self._held: dict[ObjectId, Held[T]] = {}
         self._written: dict[ObjectId, int] = {}
@@ -221,7 +223,7 @@ class Source(Protocol):
 
     async def list(self, path: str, only: str = "") -> tuple[str, list[msgspec.Raw]]: ...
 
-    def watch(self, path: str, resource_version: str, only: str = "") -> AsyncIterator[WatchLine]: ...
+    def watch(self, path: str, resource_version: str, only: str = "") -> AsyncIterator[WatchLine | None]: ...
 
 
 async def relist(api: Source, store: Store[T]) -> bool:
@@ -236,36 +238,39 @@ async def follow(api: Source, store: Store[T], on_change: Callable[[], None]) ->
     """Keep the store equal to the API server, for ever. `on_change` is called after every change of it."""
     follower = Follower(random.Random())
     loop = asyncio.get_running_loop()
-    interrupted = True
     while True:
         started = loop.time()
         try:
             if follower.resource_version is None:
                 version, raws = await api.list(store.path, store.only)
                 follower.listed(version)
-                if store.replace(raws, version):
+                changed = store.replace(raws, version)
+                if _resumed(store) or changed:
                     on_change()
-                interrupted = _resumed(store, interrupted)
                 continue
             async for line in api.watch(store.path, follower.resource_version, store.only):
-                if take(store, follower, line):
+                changed = line is not None and take(store, follower, line)
+                if _resumed(store) or changed:
                     on_change()
-                interrupted = _resumed(store, interrupted)
             pause = follower.ended(loop.time() - started)
         except ApiError as error:
-            interrupted = True
             pause = follower.failed(error)
             level = logging.INFO if error.is_gone else logging.WARNING
             detail = fields(kind=store.plural, error=str(error), retry_seconds=round(pause, 2))
             log.log(level, "following is interrupted, will retry", extra=detail)
+            if store.is_current and not error.is_gone:
+                store.is_current = False
+                on_change()
         await asyncio.sleep(pause)
 
 
-def _resumed(store: Store[T], interrupted: bool) -> bool:
-    """Say that following works (again); the new value of "interrupted"."""
-    if interrupted:
-        log.info("following", extra=fields(kind=store.plural, objects=sum(1 for _ in store.values())))
-    return False
+def _resumed(store: Store[T]) -> bool:
+    """Note that following works, and say so if it did not before; whether that is news."""
+    if store.is_current:
+        return False
+    store.is_current = True
+    log.info("following", extra=fields(kind=store.plural, objects=sum(1 for _ in store.values())))
+    return True
 
 
 def take(store: Store[T], follower: Follower, line: WatchLine) -> bool:
