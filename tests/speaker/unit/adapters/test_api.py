@@ -28,7 +28,9 @@ def watched(chunks: list[bytes]) -> list[WatchLine]:
 
     async def main() -> list[WatchLine]:
         client = api(lambda request: httpx2.Response(200, content=stream()))
-        return [line async for line in client.watch("/api/v1/services", "5")]
+        first, *lines = [line async for line in client.watch("/api/v1/services", "5")]
+        assert first is None, "told that the server has accepted"
+        return [line for line in lines if line is not None]
 
     return asyncio.run(main())
 
@@ -97,6 +99,18 @@ def test_patch_is_a_merge_patch() -> None:
         return httpx2.Response(200, content=request.content)
 
     assert bytes(asyncio.run(api(handler).patch("/x", {"a": None}))) == b'{"a":null}'
+
+
+def test_only_the_version_that_is_known_is_removed() -> None:
+    seen: list[httpx2.Request] = []
+
+    def handler(request: httpx2.Request) -> httpx2.Response:
+        seen.append(request)
+        return httpx2.Response(200, json={"kind": "Status", "status": "Success"})
+
+    asyncio.run(api(handler).remove("/x/y", "7"))
+    assert (seen[0].method, seen[0].url.path) == ("DELETE", "/x/y")
+    assert json.loads(seen[0].content)["preconditions"] == {"resourceVersion": "7"}
 
 
 def test_unreachable_server_is_an_api_error_without_code() -> None:

@@ -2,9 +2,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Requests to the Kubernetes API server.
 
-Configuration (in-cluster service account with its rotating token, or a kubeconfig) and TLS are lightkube's. Its watch
-is not used: it splits the stream by Unicode lines, so that one Service annotation holding a NEL character (U+0085)
-breaks the stream for good, and it waits for ever on a connection that died silently.
+lightkube reads kubeconfigs (`kubeconfig`), but its watch is not used: it splits the stream by Unicode lines, so that
+one Service annotation holding a NEL character (U+0085) breaks the stream for good, and it waits for ever on a
+connection that died silently.
 """
 
 from __future__ import annotations
@@ -17,11 +17,9 @@ from typing import Any
 
 import httpx2
 import msgspec
-from lightkube.config.client_adapter import user_auth, verify_cluster
-from lightkube.config.kubeconfig import KubeConfig
-from lightkube.config.models import User
-from lightkube.core.exceptions import ConfigError
 
+from lantern.adapters.kube import service_account
+from lantern.adapters.kube.service_account import Access
 from lantern.adapters.kube.wire import ListPage, Status, WatchLine
 
 MERGE_PATCH = "application/merge-patch+json"
@@ -79,19 +77,14 @@ class KubeApi:
         Nothing is sent yet. Raises ApiError when neither is there or usable.
         """
         try:
-            config = KubeConfig.from_env().get()
-        except (ConfigError, KeyError, OSError, ValueError) as error:
+            found = service_account.access() or _outside()
+        except (OSError, ValueError) as error:
             raise ApiError(f"no way to reach the Kubernetes API is configured: {error}") from error
-        if config is None:
-            raise ApiError("no way to reach the Kubernetes API is configured: the kubeconfig has no current context")
-        user = config.user or User()
-        # Proxies of the environment are left out: they are meant for the Internet, not for the cluster's own address.
-        tls = verify_cluster(config.cluster, user, config.abs_file, trust_env=False)
-        transport = httpx2.AsyncHTTPTransport(verify=tls, socket_options=_SOCKET_OPTIONS)
+        transport = httpx2.AsyncHTTPTransport(verify=found.tls, socket_options=_SOCKET_OPTIONS)
         return cls(
             httpx2.AsyncClient(
-                base_url=config.cluster.server,
-                auth=user_auth(user),
+                base_url=found.server,
+                auth=found.auth,
                 transport=transport,
                 timeout=_TIMEOUT,
                 trust_env=False,
@@ -117,10 +110,11 @@ class KubeApi:
                 return page.metadata.resourceVersion, items
             query["continue"] = page.metadata.continue_
 
-    async def watch(self, path: str, resource_version: str, only: str = "") -> AsyncIterator[WatchLine]:
+    async def watch(self, path: str, resource_version: str, only: str = "") -> AsyncIterator[WatchLine | None]:
         """What happened to a collection (or the object named `only`) after `resource_version`.
 
-        Ends when the server ends the stream (in 5 minutes).
+        First comes None: the server has accepted, and may have nothing to tell for long. Ends when the server ends the
+        stream (in 5 minutes).
         """
         query = {
             "watch": "true",
@@ -133,12 +127,13 @@ class KubeApi:
             async with self._client.stream("GET", path, params=query, timeout=_WATCH_TIMEOUT) as response:
                 if response.is_error:
                     raise _refusal(response.status_code, await response.aread(), response.headers)
+                yield None
                 rest = b""
                 async for chunk in response.aiter_bytes():
                     *lines, rest = (rest + chunk).split(b"\n")
                     for line in lines:
                         yield msgspec.json.decode(line, type=WatchLine)
-        except (httpx2.HTTPError, httpx2.StreamError, msgspec.DecodeError, ConfigError, OSError) as error:
+        except (httpx2.HTTPError, httpx2.StreamError, msgspec.DecodeError, OSError) as error:
             raise _failure(error) from error
 
     async def get(self, path: str) -> msgspec.Raw:
@@ -157,6 +152,11 @@ class KubeApi:
         """Create an object in the collection `path`; returns it."""
         return msgspec.Raw(await self._request("POST", path, {}, body, _JSON))
 
+    async def remove(self, path: str, resource_version: str) -> None:
+        """Delete an object if it is still of this version. Raises ApiError: is_outdated when it is not, or is gone."""
+        body = {"apiVersion": "v1", "kind": "DeleteOptions", "preconditions": {"resourceVersion": resource_version}}
+        await self._request("DELETE", path, {}, body, _JSON)
+
     async def close(self) -> None:
         await self._client.aclose()
 
@@ -172,7 +172,7 @@ class KubeApi:
         headers = {} if body is None else {"Content-Type": content_type}
         try:
             response = await self._client.request(method, path, params=query, content=content, headers=headers)
-        except (httpx2.HTTPError, ConfigError, OSError) as error:
+        except (httpx2.HTTPError, OSError) as error:
             raise _failure(error) from error
         if response.is_error:
             raise _refusal(response.status_code, response.content, response.headers)
@@ -202,3 +202,10 @@ def _refusal(code: int, body: bytes, headers: Mapping[str, str]) -> ApiError:
 
 def _failure(error: Exception) -> ApiError:
     return ApiError(f"the Kubernetes API cannot be reached: {str(error) or type(error).__name__}")
+
+
+def _outside() -> Access:
+    # Not at the top: nothing of it is needed, nor paid for in memory, in a pod.
+    from lantern.adapters.kube import kubeconfig
+
+    return kubeconfig.access()

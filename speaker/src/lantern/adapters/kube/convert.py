@@ -13,7 +13,6 @@ from dataclasses import dataclass
 import msgspec
 
 from lantern.adapters.kube import wire
-from lantern.adapters.yaml_text import load
 from lantern.core.communities import Aliases
 from lantern.core.legacy import LEGACY_KEY, Legacy, read_legacy
 from lantern.core.model import (
@@ -227,6 +226,9 @@ def legacy(raw: msgspec.Raw) -> Legacy:
     if LEGACY_KEY not in data:
         message = f'{where} has no key "{LEGACY_KEY}" under data. Put the address-pools there, or delete the ConfigMap.'
         return Legacy(where=where, object=ref, created=created, problems=(Problem("missing", where, message),))
+    # Not at the top: few have this ConfigMap, and a parser of YAML takes a MiB of memory on every node.
+    from lantern.adapters.yaml_text import load
+
     try:
         documents = load(data[LEGACY_KEY])
     except ValueError as error:
