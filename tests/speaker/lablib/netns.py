@@ -12,6 +12,7 @@ import os
 import socket
 import subprocess
 import threading
+import time
 from collections.abc import Callable
 from contextlib import suppress
 from typing import TypeVar
@@ -60,6 +61,13 @@ class Lan:
             ip("-n", name, "address", "add", f"{address}/24", "dev", "eth0")
             ip("-n", name, "address", "add", f"{address_v6}/64", "dev", "eth0", "nodad")
             ip("-n", name, "link", "set", "eth0", "up")
+        # The kernel gives an interface its link-local address only some time after it saw the carrier, and without
+        # that one nobody speaks NDP.
+        deadline = time.monotonic() + 10
+        for name in (self.node, self.client):
+            while not ip("-n", name, "-6", "address", "show", "dev", "eth0", "scope", "link", "-tentative"):
+                assert time.monotonic() < deadline, f"{name} has no link-local address"
+                time.sleep(0.01)
 
     def down(self) -> None:
         for name in (self.node, self.client):
