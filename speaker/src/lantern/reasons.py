@@ -57,6 +57,7 @@ class Reason(Enum):
     NOT_OWNER = "notOwner"
     NO_INTERFACE = "noInterface"
     NO_CARRIER = "noCarrier"
+    NO_SPEAKER = "noSpeaker"
     STARTING = "speakerStarting"
     LEAVING = "speakerLeaving"
 
@@ -108,6 +109,7 @@ _MEANINGS: dict[Reason, str] = {
     Reason.NOT_OWNER: "another node owns the address",
     Reason.NO_INTERFACE: "none of the interfaces that the L2Advertisement names exists on this node",
     Reason.NO_CARRIER: "no interface for the address has a carrier on this node",
+    Reason.NO_SPEAKER: "no speaker is heard on the node",
     Reason.STARTING: "this speaker has just started and does not know yet what the others announce",
     Reason.LEAVING: "this speaker is stopping and hands its addresses over",
 }

@@ -44,6 +44,7 @@ def kube(api_server: ApiServer) -> Iterator[ApiServer]:
         f"{_CONFIG}/l2advertisements",
         f"{_CONFIG}/communities",
         f"{_CONFIG}/configurationstates",
+        f"{_CONFIG}/servicel2statuses",
         f"/api/v1/namespaces/{NAMESPACE}/events",
         "/api/v1/namespaces/default/events",
         "/apis/discovery.k8s.io/v1/namespaces/default/endpointslices",

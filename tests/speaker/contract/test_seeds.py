@@ -9,26 +9,15 @@ one handed out.
 from __future__ import annotations
 
 import subprocess
+from pathlib import Path
 
 import pytest
 from lablib.kube import ApiServer
 from lablib.objects import address
 from lablib.process import Start, eventually
 
-OLD = """
-apiVersion: v1
-kind: ConfigMap
-metadata:
-  namespace: metallb-system
-  name: config
-data:
-  config: |
-    address-pools:
-    - name: {pool}
-      protocol: layer2
-      addresses:
-      - {addresses}
-"""
+# One folder for each write-up; tests/seeds follows them from the first step to the last.
+MANIFESTS = Path(__file__).resolve().parents[2] / "seeds/manifests"
 SERVICE = """
 apiVersion: v1
 kind: Service
@@ -44,45 +33,6 @@ spec:
     protocol: TCP
   type: LoadBalancer
 """
-NEW = """
-apiVersion: metallb.io/v1beta1
-kind: IPAddressPool
-metadata:
-  name: default-pool
-  namespace: metallb-system
-spec:
-  addresses:
-  - 10.10.1.33-10.10.1.63
----
-apiVersion: metallb.io/v1beta1
-kind: IPAddressPool
-metadata:
-  name: dns
-  namespace: metallb-system
-spec:
-  addresses:
-  - 10.10.1.65/32
----
-apiVersion: metallb.io/v1beta1
-kind: IPAddressPool
-metadata:
-  name: web
-  namespace: metallb-system
-spec:
-  addresses:
-  - 10.10.1.64/32
----
-apiVersion: metallb.io/v1beta1
-kind: L2Advertisement
-metadata:
-  name: default
-  namespace: metallb-system
-spec:
-  ipAddressPools:
-  - default-pool
-  - web
-  - dns
-"""
 
 
 def apply(kube: ApiServer, text: str) -> None:
@@ -91,21 +41,21 @@ def apply(kube: ApiServer, text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "first"),
+    ("manifest", "first"),
     [
         # A range that leaves its /24.
-        (OLD.format(pool="default", addresses="192.168.0.230-192.168.1.250"), "192.168.0.230"),
-        (OLD.format(pool="default", addresses="192.168.2.10-192.168.2.49"), "192.168.2.10"),
-        (OLD.format(pool="default", addresses="192.168.122.2-192.168.122.10"), "192.168.122.2"),
-        (OLD.format(pool="address-pool-1", addresses="192.168.2.128/25"), "192.168.2.128"),
-        (NEW, "10.10.1.33"),
+        ("raspbian/config.yml", "192.168.0.230"),
+        ("guestbook/metallb-config.yaml", "192.168.2.10"),
+        ("three_pools/pools.yaml", "10.10.1.33"),
+        ("libvirt/metallb-config.yaml", "192.168.122.2"),
+        ("kube_verify/config.yaml", "192.168.2.128"),
     ],
 )
-def test_configuration_applies_as_it_stands(kube: ApiServer, start: Start, text: str, first: str) -> None:
+def test_configuration_applies_as_it_stands(kube: ApiServer, start: Start, manifest: str, first: str) -> None:
     controller = start("controller")
     apply(kube, SERVICE)
     eventually(lambda: controller.get("/readyz")[1].startswith("no configuration"), 10, "not ready yet")
     assert address(kube) is None
-    apply(kube, text)
+    apply(kube, (MANIFESTS / manifest).read_text())
     eventually(lambda: controller.get("/readyz")[0] == 200, 5, "ready")
     assert eventually(lambda: address(kube), 5, "an address") == first

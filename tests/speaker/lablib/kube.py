@@ -22,6 +22,8 @@ import httpx2
 
 TOKEN = "admin-token-of-the-test"
 NAMESPACE = "metallb-system"
+ACCOUNTS = ("controller", "speaker")
+"""Service accounts that can be acted as; they may do what the test grants them."""
 
 
 def free_port() -> int:
@@ -50,7 +52,8 @@ class ApiServer:
             timeout=10,
         )
 
-    def write_kubeconfig(self, path: Path, port: int) -> None:
+    def write_kubeconfig(self, path: Path, port: int, account: str = "") -> None:
+        """For the administrator, or one of ACCOUNTS."""
         cluster = {"server": f"https://127.0.0.1:{port}", "insecure-skip-tls-verify": True}
         path.write_text(
             json.dumps(
@@ -59,7 +62,7 @@ class ApiServer:
                     "kind": "Config",
                     "current-context": "test",
                     "clusters": [{"name": "test", "cluster": cluster}],
-                    "users": [{"name": "test", "user": {"token": TOKEN}}],
+                    "users": [{"name": "test", "user": {"token": account or TOKEN}}],
                     "contexts": [{"name": "test", "context": {"cluster": "test", "user": "test"}}],
                 }
             )
@@ -72,7 +75,9 @@ class ApiServer:
         if not (self._work / "sa.key").exists():
             command = ["openssl", "genrsa", "-out", str(self._work / "sa.key"), "2048"]
             subprocess.run(command, check=True, capture_output=True)
-            (self._work / "tokens.csv").write_text(f"{TOKEN},admin,admin,system:masters\n")
+            groups = f'"system:serviceaccounts,system:serviceaccounts:{NAMESPACE}"'
+            accounts = [f"{name},system:serviceaccount:{NAMESPACE}:{name},{name},{groups}\n" for name in ACCOUNTS]
+            (self._work / "tokens.csv").write_text(f"{TOKEN},admin,admin,system:masters\n{''.join(accounts)}")
         self._server = self._spawn("kube-apiserver", *self._server_arguments())
         self._await_ready()
 
@@ -140,7 +145,7 @@ class ApiServer:
             f"--secure-port={self.port}",
             "--bind-address=127.0.0.1",
             "--advertise-address=127.0.0.1",
-            "--authorization-mode=AlwaysAllow",
+            "--authorization-mode=RBAC",
             f"--token-auth-file={self._work}/tokens.csv",
             f"--cert-dir={self._work}/certificates",
             "--service-account-issuer=https://kubernetes.default.svc",

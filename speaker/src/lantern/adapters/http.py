@@ -31,11 +31,13 @@ class StatusServer:
         registry: CollectorRegistry,
         not_ready: Callable[[], str | None],
         pages: Mapping[str, Callable[[], object]] | None = None,
+        folders: Mapping[str, Callable[[str], object]] | None = None,
     ) -> None:
-        """`pages` are served as JSON, by path."""
+        """`pages` are served as JSON, by path; `folders` too, with what follows their path (None: nothing there)."""
         self._registry = registry
         self._not_ready = not_ready
         self._pages = pages or {}
+        self._folders = folders or {}
         self._server: asyncio.Server | None = None
 
     async def start(self, host: str | None, port: int) -> int:
@@ -64,9 +66,17 @@ class StatusServer:
                 return HTTPStatus.OK, CONTENT_TYPE_LATEST, generate_latest(self._registry)
             case _ if path in self._pages:
                 return HTTPStatus.OK, "application/json", json.dumps(self._pages[path]()).encode()
+            case _ if (found := self._in_folder(path)) is not None:
+                return HTTPStatus.OK, "application/json", json.dumps(found).encode()
             case _:
                 paths = ", ".join(("/healthz", "/readyz", "/metrics", *self._pages))
                 return HTTPStatus.NOT_FOUND, _PLAIN, f"try {paths}\n".encode()
+
+    def _in_folder(self, path: str) -> object:
+        for folder, look_up in self._folders.items():
+            if path.startswith(f"{folder}/"):
+                return look_up(path.removeprefix(f"{folder}/"))
+        return None
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:

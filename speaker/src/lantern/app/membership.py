@@ -130,6 +130,11 @@ class Membership:
         """All members known, this speaker included; none before gossip runs."""
         return [] if self.net is None else self.net.node.members
 
+    @property
+    def foreign(self) -> list[str]:
+        """Names of members that are here and do not understand what Lantern's speakers tell each other."""
+        return [member.name for member in self.members if member.present and not member.meta.startswith(CAPABILITY)]
+
     def view(self) -> list[dict[str, Any]]:
         """The members for people and programs: name, address, state, round-trip time in milliseconds."""
         trips = {} if self.net is None else self.net.node.round_trips

@@ -21,12 +21,14 @@ from lantern.adapters.http import StatusServer
 from lantern.adapters.kube import convert
 from lantern.adapters.kube.api import KubeApi
 from lantern.adapters.kube.configuration_state import Reporter, StateKeeper
+from lantern.adapters.kube.l2_status import L2StatusKeeper, Writer
 from lantern.adapters.kube.reflector import Store, follow
 from lantern.adapters.kube.writer import Background, EventRecorder
 from lantern.adapters.links import Link, scan
 from lantern.adapters.logs import fields
 from lantern.adapters.rtnetlink import LinkEvents
 from lantern.announce.layer2 import Layer2Announcer
+from lantern.app import announcements
 from lantern.app.cluster_macs import ClusterMacs
 from lantern.app.configuration import ConfigurationKeeper, Sources
 from lantern.app.failover import Options
@@ -36,6 +38,7 @@ from lantern.app.owner_election import OwnerElection
 from lantern.app.process import run_until_stopped
 from lantern.app.reconcile import Reconciler
 from lantern.core.announce import Claim, Decision, Vantage, Withheld, claims_by_address, claims_by_service, decide
+from lantern.core.announced import announced
 from lantern.core.diff import difference
 from lantern.core.freshness import FreshAddresses
 from lantern.core.model import Endpoint, L2Advertisement, PoolSpec, Service, ServiceKey, Snapshot
@@ -85,6 +88,8 @@ class Speaker:
         self._reconciler = Reconciler(self._one_pass, self._metrics, share=_SHARE)
         self._background = Background()
         self._events = EventRecorder(api, "metallb-speaker", settings.node_name, self._background)
+        writer = Writer(settings.node_name, settings.pod_name, settings.pod_uid)
+        self._l2_statuses = L2StatusKeeper(api, settings.namespace, writer, self._background)
         self._reports = Layer2Reports(self._events, self._services_of)
         self._macs = ClusterMacs(self._nodes.values)
         self._announcer = Layer2Announcer(
@@ -115,8 +120,7 @@ class Speaker:
 
     async def run(self) -> None:
         """For ever, or until cancelled."""
-        pages = {"/members": self._membership.view if self._membership is not None else lambda: []}
-        status = StatusServer(self._registry, self.not_ready, pages)
+        status = self._status_server()
         await status.start(self._settings.health_probe_host, self._settings.health_probe_port)
         # Outside the group: it has to hand over when all else has stopped.
         gossip = asyncio.create_task(self._membership.run()) if self._membership is not None else None
@@ -130,6 +134,7 @@ class Speaker:
                     tasks.create_task(follow(self._api, store, self._reconciler.notify))
                 tasks.create_task(self._state.run())
                 tasks.create_task(self._events.run())
+                tasks.create_task(self._l2_statuses.run())
                 tasks.create_task(self._watch_links())
                 tasks.create_task(self._reconciler.run())
         finally:
@@ -139,6 +144,19 @@ class Speaker:
             self._announcer.close()
             status.close()
             await self._api.close()
+
+    def _status_server(self) -> StatusServer:
+        if self._membership is None or self._election is None:
+            return StatusServer(self._registry, self.not_ready, {"/members": lambda: []})
+        about = announcements.AnnouncementPages(
+            self._settings.node_name, self._election.machine, self._election.index, self._foreign
+        )
+        pages = {"/members": self._membership.view, announcements.PATH: about.overview}
+        return StatusServer(self._registry, self.not_ready, pages, {announcements.PATH: about.about})
+
+    def _foreign(self) -> list[str]:
+        """Members that are not Lantern's."""
+        return [] if self._membership is None else self._membership.foreign
 
     async def _hand_over(self) -> None:
         """Let others take over what this node announces, then say goodbye. MetalLB's speakers wait for that one."""
@@ -198,6 +216,7 @@ class Speaker:
         for item in decided.withheld:
             if item.denied.reason is Reason.NOT_OWNER:
                 self._fresh.announced(filter(self._is_owned, item.service.addresses))
+        self._l2_statuses.want(announced(decided))
         self._tell(decided)
 
     def _is_owned(self, address: Address) -> bool:
@@ -239,14 +258,14 @@ class Speaker:
     def _tell(self, decided: Decision) -> None:
         """Log, Events and metrics: on change only."""
         node = self._settings.node_name
-        announced = claims_by_service(decided)
+        claimed = claims_by_service(decided)
         before = {key: tuple(claim.address for claim in claims) for key, claims in self._announced.items()}
-        after = {key: tuple(claim.address for claim in claims) for key, claims in announced.items()}
+        after = {key: tuple(claim.address for claim in claims) for key, claims in claimed.items()}
         news = difference(before, after)
-        self._announced = announced
+        self._announced = claimed
         for key, addresses in {**news.gained, **news.changed}.items():
             message = f'announcing from node "{node}" with protocol "{_PROTOCOL}"'
-            self._events.record(announced[key][0].service, "Normal", "nodeAssigned", message)
+            self._events.record(claimed[key][0].service, "Normal", "nodeAssigned", message)
             log.info("announcing", extra=fields(service=str(key), ips=quoted(addresses), protocol=_PROTOCOL))
         for key in news.lost:
             log.info("withdrawn", extra=fields(service=str(key), ips=quoted(before[key]), protocol=_PROTOCOL))

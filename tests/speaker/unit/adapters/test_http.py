@@ -40,6 +40,15 @@ def test_other_requests_are_refused(method: str, path: str, status: int) -> None
     assert server().respond(method, path)[0] == status
 
 
+def test_pages_and_folders_are_json() -> None:
+    known = {"default/web": {"owner": "node1"}}
+    served = StatusServer(CollectorRegistry(), lambda: None, {"/all": lambda: known}, {"/all": known.get})
+    assert served.respond("GET", "/all") == (HTTPStatus.OK, "application/json", b'{"default/web": {"owner": "node1"}}')
+    assert served.respond("GET", "/all/default/web")[::2] == (HTTPStatus.OK, b'{"owner": "node1"}')
+    for path in ("/all/default/other", "/all/", "/allow"):
+        assert served.respond("GET", path)[0] is HTTPStatus.NOT_FOUND
+
+
 @pytest.mark.parametrize(
     ("sent", "received"),
     [

@@ -225,6 +225,41 @@ class ConfigurationState(msgspec.Struct):
     status: StateStatus | None = None
 
 
+class NamedInterface(msgspec.Struct):
+    name: str = ""
+
+
+class L2StatusStatus(msgspec.Struct):
+    node: str = ""
+    serviceName: str = ""
+    serviceNamespace: str = ""
+    interfaces: list[NamedInterface] | None = None
+
+
+class ServiceL2Status(msgspec.Struct):
+    metadata: OwnedMeta
+    status: L2StatusStatus | None = None
+
+
+class InvolvedObject(msgspec.Struct):
+    kind: str = ""
+    name: str = ""
+    uid: str = ""
+
+
+class EventSource(msgspec.Struct):
+    host: str = ""
+
+
+class Event(Envelope):
+    involvedObject: InvolvedObject
+    reason: str = ""
+    message: str = ""
+    lastTimestamp: str | None = None
+    eventTime: str | None = None
+    source: EventSource | None = None
+
+
 class LeaseSpec(msgspec.Struct):
     holderIdentity: str | None = None
     leaseDurationSeconds: int | None = None
