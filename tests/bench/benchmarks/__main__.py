@@ -7,6 +7,7 @@ from __future__ import annotations
 import argparse
 import contextlib
 import datetime
+import itertools
 import json
 import os
 import signal
@@ -22,8 +23,9 @@ from homelab.shell import LabError, paint, stage
 from . import clients, lab, machine, metallb, picture, report
 from .api import ClusterApi, RefusedError
 from .audit import start as start_audit
+from .catalogue import scenarios
 from .contenders import CONTENDERS, NOBODY, Contender
-from .controller import Scenario, scenarios
+from .scenario import Extent, Scenario
 from .session import Session, load
 
 MICRO = ("allocate", "libraries")
@@ -46,7 +48,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    names = list(dict.fromkeys(scenario.name for scenario in scenarios((1,))))
+    names = list(dict.fromkeys(scenario.name for scenario in scenarios(Extent())))
     parser = argparse.ArgumentParser(prog="make bench BENCH=…", description=__doc__)
     every = [*names, *MICRO]
     parser.add_argument("--rows", type=_among(every), default=every, metavar="NAME,…", help=f"of {', '.join(every)}")
@@ -56,6 +58,8 @@ def _parser() -> argparse.ArgumentParser:
     )  # fmt: skip
     parser.add_argument("--runs", type=_positive, default=3, metavar="N", help="labs for each contender (default 3)")
     parser.add_argument("--sizes", type=_sizes, default=(1000,), metavar="N,…", help="Services (default 1000)")
+    parser.add_argument("--failovers", type=_positive, default=20, metavar="N", help="deaths of each kind (default 20)")
+    parser.add_argument("--minutes", type=_positive, default=30, metavar="N", help="of bad cables (default 30)")
     parser.add_argument("--output", type=Path, default=lab.PROJECT / "docs", metavar="FOLDER", help="default: docs")
     parser.add_argument("--render", type=Path, metavar="FILE", help="measure nothing: render these raw results")
     return parser
@@ -83,22 +87,23 @@ def _sizes(text: str) -> tuple[int, ...]:
 
 def _measure(options: argparse.Namespace) -> dict[str, Any]:
     contenders = [CONTENDERS[name] for name in options.contenders]
-    chosen = [scenario for scenario in scenarios(options.sizes) if scenario.name in options.rows]
+    extent = Extent(sizes=options.sizes, failovers=options.failovers, impaired_minutes=options.minutes)
+    chosen = [scenario for scenario in scenarios(extent) if scenario.name in options.rows]
     if chosen:
         for contender in contenders:
             contender.prepare()
     results: dict[str, Any] = {
         "machine": machine.facts(),
         "versions": {contender.name: contender.version() for contender in contenders},
-        "options": {"rows": options.rows, "runs": options.runs, "sizes": list(options.sizes)},
+        "options": {"rows": options.rows, "runs": options.runs, **extent.options()},
         "sessions": [],
         "micro": {},
     }
     file = lab.folder() / f"results-{datetime.datetime.now():%Y%m%d-%H%M%S}.json"
     for run in range(1, options.runs + 1 if chosen else 1):
         # In turn, so that what else the machine does meets all of them.
-        for contender in contenders:
-            wanted = [s for s in chosen if s.name == FLOOR] if contender is NOBODY else chosen
+        for name, contender in itertools.product(dict.fromkeys(scenario.lab for scenario in chosen), contenders):
+            wanted = [item for item in chosen if item.lab == name and _is_due(item, contender, run)]
             results["sessions"] += [_session(contender, wanted, run)] if wanted else []
             file.write_text(json.dumps(results, indent=1))
     if "allocate" in options.rows:
@@ -108,6 +113,12 @@ def _measure(options: argparse.Namespace) -> dict[str, Any]:
     file.write_text(json.dumps(results, indent=1))
     print(f"raw results: {file}")
     return results
+
+
+def _is_due(scenario: Scenario, contender: Contender, run: int) -> bool:
+    if contender is NOBODY:
+        return scenario.name == FLOOR
+    return run == 1 or not scenario.once
 
 
 def _session(contender: Contender, wanted: list[Scenario], run: int) -> dict[str, Any]:

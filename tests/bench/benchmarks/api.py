@@ -11,7 +11,6 @@ import base64
 import contextlib
 import http.client
 import json
-import os
 import socket
 import ssl
 import tempfile
@@ -22,8 +21,9 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import yaml
-from homelab import paths, world
-from pyroute2 import netns
+from homelab import paths
+
+from . import lab
 
 REQUEST_SECONDS = 60.0
 MERGE_PATCH = "application/merge-patch+json"
@@ -53,18 +53,17 @@ class ClusterApi:
             file.write(base64.b64decode(user["client-key-data"]))
             file.flush()
             self._tls.load_cert_chain(file.name)
-        self._network = str(network)
+        self._network = network
         self._idle: list[http.client.HTTPConnection] = []  # append and pop are atomic
 
     @classmethod
     def of_lab(cls) -> ClusterApi:
         """The cluster of the lab that LAB_NAME names, reached from the LAN client."""
-        network = Path(f"/proc/{world.require()}/root/run/netns/client")
-        return cls(paths.state() / "kubeconfig", network)
+        return cls(paths.state() / "kubeconfig", lab.network("client"))
 
     def _connect(self, seconds: float | None) -> http.client.HTTPConnection:
         connection = http.client.HTTPConnection(*self._address, timeout=seconds)
-        with _network(self._network):
+        with lab.sockets_in(self._network):
             plain = socket.create_connection(self._address, timeout=REQUEST_SECONDS if seconds is None else seconds)
         plain.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         connection.sock = self._tls.wrap_socket(plain, server_hostname=self._address[0])
@@ -171,20 +170,6 @@ class Stream:
         if self.connection.sock is not None:
             with contextlib.suppress(OSError):
                 self.connection.sock.shutdown(socket.SHUT_RDWR)
-
-
-@contextlib.contextmanager
-def _network(path: str) -> Iterator[None]:
-    """Sockets that this thread makes meanwhile belong to another network; it stays theirs afterwards."""
-    own = os.open("/proc/thread-self/ns/net", os.O_RDONLY)
-    try:
-        netns.setns(path, flags=0)
-        try:
-            yield
-        finally:
-            netns.setns(own, flags=0)
-    finally:
-        os.close(own)
 
 
 def _message(payload: bytes) -> str:

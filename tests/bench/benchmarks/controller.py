@@ -9,13 +9,13 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass
 
 from . import pods, processes
 from .audit import Write
 from .contenders import NOBODY
 from .figures import Row, quantile
 from .pods import api_server
+from .scenario import Scenario
 from .services import CLIENTS
 from .session import Session
 
@@ -26,15 +26,6 @@ RESTARTS = 3
 PROBE_INTERVAL = 0.1
 PROBE_SECONDS = 3.0
 IDLE_SECONDS = 60.0
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Scenario:
-    """Something done to a contender that gives one figure for each of `rows`; `name` chooses it."""
-
-    name: str
-    rows: tuple[Row, ...]
-    measure: Callable[[Session], None]
 
 
 def scenarios(sizes: tuple[int, ...]) -> tuple[Scenario, ...]:

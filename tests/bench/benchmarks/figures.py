@@ -11,14 +11,17 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Row:
-    """One line of a table: a figure that is measured once in each run, the smaller the better."""
+    """One line of a table: a figure that is measured once in each run, the smaller the better unless `greater`."""
 
     key: str
     what: str
     how: str = ""
     unit: str = "s"
     target: float | None = None
-    """What Lantern is to reach: at most this."""
+    """What Lantern is to reach: at most this, or at least when the greater is the better."""
+    greater: bool = False
+    rival: bool = False
+    """Lantern is to reach what MetalLB does."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,8 +81,33 @@ def cell(figure: Summary | None, failed: int = 0) -> str:
     return text + (f", failed {figure.failed}×" if figure.failed else "")
 
 
-def ratio(ours: Summary | None, theirs: Summary | None) -> str:
-    """How many times the other's median is ours; empty where there is nothing to divide."""
+def bound(row: Row) -> str:
+    """What Lantern is to reach, in words; empty where there is nothing to reach."""
+    sign = "≥" if row.greater else "≤"
+    if row.rival:
+        return f"{sign} MetalLB"
+    if row.target is None:
+        return ""
+    return f"{sign} {number(row.target)}" if row.target else "0"
+
+
+def mark(row: Row, ours: Summary | None, theirs: Summary | None) -> str:
+    """✓ or ✗: whether Lantern's median reaches its target; empty where that cannot be said."""
+    wanted = (theirs.median if theirs else None) if row.rival else row.target
+    if ours is None or wanted is None:
+        return ""
+    # By what is shown: two writes for each Service and two in a thousand for the pool's counters are two.
+    shown, wanted = _shown(ours.median), _shown(wanted) if row.rival else wanted
+    return "✓" if (shown >= wanted if row.greater else shown <= wanted) else "✗"
+
+
+def _shown(value: float) -> float:
+    return float(number(value).replace(",", ""))
+
+
+def ratio(ours: Summary | None, theirs: Summary | None, *, greater: bool = False) -> str:
+    """How many times better ours is than the other's median; empty where there is nothing to divide."""
     if ours is None or theirs is None or ours.median == 0 or theirs.median == 0:
         return ""
-    return f"{number(theirs.median / ours.median)}×"
+    times = ours.median / theirs.median if greater else theirs.median / ours.median
+    return f"{number(times)}×"

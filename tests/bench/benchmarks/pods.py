@@ -20,11 +20,17 @@ READY_SECONDS = 180.0
 
 @dataclass(frozen=True, slots=True)
 class Pod:
-    """A pod: `container` is the id of its first container, empty while it has none."""
+    """A pod: `container` is the id of its first container, empty while it has none; `node` may be empty, too."""
 
     name: str
     container: str
     ready: bool
+    node: str
+
+    @property
+    def runs(self) -> bool:
+        """Whether it is ready, and not only by the last word of a node that has been switched off since."""
+        return self.ready and bool(self.container) and bool(processes.of_container(self.container))
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,8 +42,7 @@ class Pods:
 
     def of(self, component: str) -> list[Pod]:
         """Those of one component (controller, speaker) that are not on their way out."""
-        found = self.api.get(f"{path()}?labelSelector=component%3D{component}")["items"]
-        return [_pod(item) for item in found if "deletionTimestamp" not in item["metadata"]]
+        return listed(self.api, f"{path()}?labelSelector=component%3D{component}")
 
     def leader(self) -> Pod:
         """The controller that works now: the holder of the Lease; without election the only one.
@@ -91,10 +96,20 @@ def path(name: str = "") -> str:
 
 def api_server(api: ClusterApi) -> Usage:
     """What the API server itself uses."""
-    found = api.get("/api/v1/namespaces/kube-system/pods?labelSelector=component%3Dkube-apiserver")["items"]
-    return processes.usage(processes.of_container(_pod(found[0]).container))
+    server = listed(api, "/api/v1/namespaces/kube-system/pods?labelSelector=component%3Dkube-apiserver")[0]
+    return processes.usage(processes.of_container(server.container))
+
+
+def listed(api: ClusterApi, path: str) -> list[Pod]:
+    """The pods under an API path that are not on their way out."""
+    return [_pod(item) for item in api.get(path)["items"] if "deletionTimestamp" not in item["metadata"]]
 
 
 def _pod(item: dict[str, Any]) -> Pod:
     statuses = item["status"].get("containerStatuses") or [{}]
-    return Pod(item["metadata"]["name"], statuses[0].get("containerID", ""), bool(statuses[0].get("ready")))
+    return Pod(
+        name=item["metadata"]["name"],
+        container=statuses[0].get("containerID", ""),
+        ready=bool(statuses[0].get("ready")),
+        node=item["spec"].get("nodeName", ""),
+    )

@@ -4,11 +4,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
-from . import controller
-from .figures import Row, Summary, cell, number, ratio, summary
+from . import catalogue
+from .figures import Row, bound, cell, mark, number, ratio, summary
+from .scenario import Extent
 
 PICTURE = "benchmark-burst.svg"
 Results = dict[str, Any]
@@ -25,27 +26,20 @@ the machine; ratios are what counts.
 Lantern is deployed by its playbook; MetalLB is built from its published Go module and applied with its own manifests
 (native mode) and default settings, only the names of the images changed. Both have the same pool of 8,192 addresses.
 
-A cell is the median of all runs, with the lowest and the highest in brackets; runs that failed are told. The ratio is
-MetalLB's median by Lantern's. ✓ and ✗ say whether Lantern's median reaches its target.
+A cell is the median of all runs, with the lowest and the highest in brackets; runs that failed are told. The ratio says
+how many times better Lantern's median is than MetalLB's. ✓ and ✗ say whether Lantern's median reaches its target.
 """
 
 
 def markdown(results: Results) -> str:
     """The whole page."""
     parts = [_HEAD, _machine(results)]
-    sizes = tuple(results["options"]["sizes"])
-    for title, rows in _tables(sizes):
+    for title, rows in catalogue.tables(Extent.of(results["options"])):
         if table := _table(results, rows):
             parts.append(f"## {title}\n\n{table}")
     parts += [part for part in (_floor(results), _picture(results), _writes(results), _clients(results)) if part]
     parts.append(_failures(results))
     return "\n".join(part.rstrip("\n") + "\n" for part in parts if part)
-
-
-def _tables(sizes: tuple[int, ...]) -> Iterable[tuple[str, list[Row]]]:
-    rows = [row for scenario in controller.scenarios(sizes) for row in scenario.rows]
-    yield "Addresses for Services", rows
-    yield "Deciding", list(controller.MICRO_ROWS)
 
 
 def _machine(results: Results) -> str:
@@ -73,25 +67,13 @@ def _table(results: Results, rows: Sequence[Row]) -> str:
             continue
         ours, theirs = (summary(found[name]) for name in _TITLES)
         cells = [cell(summary(values), len(values)) for values in found.values()]
-        target = "" if row.target is None else f"{_bound(row.target)} {_mark(ours, row.target)}".rstrip()
-        lines.append(
-            f"| {row.what} | {row.how} | {row.unit} | {target} | {cells[0]} | {cells[1]} | {ratio(ours, theirs)} |"
-        )
+        target = f"{bound(row)} {mark(row, ours, theirs)}".strip()
+        times = ratio(ours, theirs, greater=row.greater)
+        lines.append(f"| {row.what} | {row.how} | {row.unit} | {target} | {cells[0]} | {cells[1]} | {times} |")
     if not lines:
         return ""
     head = "| what | how | unit | target | Lantern | MetalLB | ratio |\n|---|---|---|---|---|---|---|\n"
     return head + "\n".join(lines) + "\n"
-
-
-def _bound(target: float) -> str:
-    return f"≤ {number(target)}" if target else "0"
-
-
-def _mark(ours: Summary | None, target: float) -> str:
-    if ours is None:
-        return ""
-    # By what is shown: two writes for each Service and two in a thousand for the pool's counters are two.
-    return "✓" if float(number(ours.median).replace(",", "")) <= target else "✗"
 
 
 def _floor(results: Results) -> str:

@@ -44,10 +44,10 @@ class Services:
     def names(self, prefix: str, count: int) -> list[str]:
         return [self.name(prefix) for _ in range(count)]
 
-    def create(self, name: str, annotations: dict[str, str] | None = None, port: int = 80) -> float:
-        """Create a Service; returns when that began (monotonic seconds)."""
+    def create(self, name: str, annotations: dict[str, str] | None = None, port: int = 80, app: str = "web") -> float:
+        """Create a Service of the pods labelled `app`; returns when that began (monotonic seconds)."""
         started = time.monotonic()
-        self.api.create(self.path, service(name, annotations or {}, port))
+        self.api.create(self.path, service(name, annotations or {}, port, app))
         return started
 
     def delete(self, name: str) -> None:
@@ -70,7 +70,7 @@ class Services:
             raise TimeoutError(f"{len(missing)} Service(s) without an address after {seconds:.0f} s, such as {some}")
 
 
-def service(name: str, annotations: dict[str, str], port: int) -> dict[str, Any]:
+def service(name: str, annotations: dict[str, str], port: int, app: str) -> dict[str, Any]:
     """A Service that asks for an address."""
     return {
         "apiVersion": "v1",
@@ -80,7 +80,7 @@ def service(name: str, annotations: dict[str, str], port: int) -> dict[str, Any]
             "type": "LoadBalancer",
             # A cluster has fewer node ports than a large pool has addresses.
             "allocateLoadBalancerNodePorts": False,
-            "selector": {"app": "web"},
+            "selector": {"app": app},
             "ports": [{"port": port}],
         },
     }

@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 import pytest
-from benchmarks.figures import Summary, cell, number, quantile, ratio, summary
+from benchmarks.figures import Row, Summary, bound, cell, mark, number, quantile, ratio, summary
 
 
 def test_a_summary_tells_the_median_the_extremes_and_the_failures() -> None:
@@ -47,3 +47,26 @@ def test_a_ratio_is_theirs_by_ours() -> None:
     assert ratio(summary([2.0]), summary([9.0])) == "4.5×"
     assert ratio(summary([0.0]), summary([9.0])) == ""
     assert ratio(None, summary([9.0])) == ""
+    assert ratio(summary([12.0]), summary([8.0]), greater=True) == "1.5×"
+
+
+@pytest.mark.parametrize(
+    ("row", "words", "good", "bad"),
+    [
+        (Row(key="k", what="w", target=1.0), "≤ 1", 1.004, 1.01),
+        (Row(key="k", what="w", target=0), "0", 0.0, 1.0),
+        (Row(key="k", what="w", target=12_000, greater=True), "≥ 12,000", 12_000.0, 11_999.0),
+        (Row(key="k", what="w", rival=True), "≤ MetalLB", 5.0, 5.1),
+    ],
+    ids=["at most", "none", "at least", "as good"],
+)
+def test_a_target_is_told_and_judged(row: Row, words: str, good: float, bad: float) -> None:
+    theirs = summary([5.0])
+    assert bound(row) == words
+    assert (mark(row, summary([good]), theirs), mark(row, summary([bad]), theirs)) == ("✓", "✗")
+    assert mark(row, None, theirs) == ""
+
+
+def test_what_cannot_be_judged_is_not() -> None:
+    assert bound(Row(key="k", what="w")) == mark(Row(key="k", what="w"), summary([1.0]), None) == ""
+    assert mark(Row(key="k", what="w", rival=True), summary([1.0]), None) == ""

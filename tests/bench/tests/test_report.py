@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 from benchmarks import picture, report
-from benchmarks.controller import scenarios
+from benchmarks.catalogue import scenarios, tables
+from benchmarks.scenario import Extent
 
 
 def _session(contender: str, run: int, **values: float | None) -> dict[str, Any]:
@@ -74,8 +75,32 @@ def test_a_row_that_nobody_measured_is_left_out(results: dict[str, Any]) -> None
 
 
 def test_the_keys_of_rows_are_unique() -> None:
-    keys = [row.key for scenario in scenarios((1000, 5000)) for row in scenario.rows]
+    keys = [row.key for scenario in scenarios(Extent(sizes=(100, 1000, 5000))) for row in scenario.rows]
     assert len(keys) == len(set(keys))
+
+
+def test_every_row_is_in_a_table() -> None:
+    extent = Extent(sizes=(1000, 5000))
+    told = {row.key for _, rows in tables(extent) for row in rows}
+    assert {row.key for scenario in scenarios(extent) for row in scenario.rows} <= told
+
+
+def test_rows_about_speakers_have_tables_of_their_own(results: dict[str, Any]) -> None:
+    results["sessions"] += [
+        _session("lantern", 1, cut_cached_p95=0.6, arp_p50__1000=240.0, arp_rate__1000=12_500.0),
+        _session("metallb", 1, cut_cached_p95=6.9, arp_p50__1000=250.0, arp_rate__1000=12_000.0),
+    ]
+    page = report.markdown(results)
+    assert "## Failover" in page
+    assert _row(page, "Owner's cable pulled → pages again, client with")[2:] == ["s", "≤ 1 ✓", "0.6", "6.9", "11.5×"]
+    assert _row(page, "ARP with 1,000 addresses, answer")[2:] == ["µs", "≤ MetalLB ✓", "240", "250", "1.04×"]
+    assert _row(page, "ARP with 1,000 addresses, answers")[3:] == ["≥ 12,000 ✓", "12,500", "12,000", "1.04×"]
+
+
+def test_what_is_measured_is_kept_with_the_results() -> None:
+    extent = Extent(sizes=(100,), failovers=4, impaired_minutes=1)
+    assert Extent.of(extent.options()) == extent
+    assert Extent.of({"sizes": [1000]}) == Extent(), "results of before there were such rows"
 
 
 def test_the_picture_has_two_lines_for_each_contender() -> None:

@@ -1,0 +1,127 @@
+# Copyright (c) 2026, Lantern contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What requests are lost when the owner of addresses goes in good order: the rows about handing over."""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+
+from homelab.shell import LabError
+
+from . import lab, lan, pods
+from .failover import LAB, LEAD_SECONDS
+from .figures import Row
+from .front import Front, Pair, repeated
+from .scenario import Extent, Scenario
+from .services import until
+from .session import Session
+
+EXCLUDED = "node.kubernetes.io/exclude-from-external-load-balancers"
+CALM_SECONDS = 15.0
+REST_SECONDS = 10.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Way:
+    """A way to go. `done` does it and returns; what it has done is undone when it is left, after `seconds`."""
+
+    name: str
+    what: str
+    done: Callable[[Front, Pair], AbstractContextManager[None]]
+    seconds: float = 10.0
+
+
+@contextlib.contextmanager
+def _deleted(scene: Front, pair: Pair) -> Iterator[None]:
+    """The DaemonSet makes another one."""
+    scene.session.services.api.delete(pods.path(scene.speaker(pair.owner).name))
+    yield
+
+
+@contextlib.contextmanager
+def _excluded(scene: Front, pair: Pair) -> Iterator[None]:
+    api, node = scene.session.services.api, f"/api/v1/nodes/{pair.owner}"
+    api.merge(node, {"metadata": {"labels": {EXCLUDED: ""}}})
+    try:
+        yield
+    finally:
+        api.merge(node, {"metadata": {"labels": {EXCLUDED: None}}})
+
+
+@contextlib.contextmanager
+def _shut_down(_: Front, pair: Pair) -> Iterator[None]:
+    # The shell that is asked to end the machine may end before it has answered.
+    with contextlib.suppress(LabError):
+        lab.on(pair.owner, "systemctl --no-block poweroff")
+    try:
+        yield
+    finally:
+        until(lambda: not _has_power(pair.owner), 120, f"{pair.owner} is off", every=1)
+        lab.run("power", pair.owner, "on")
+
+
+def _has_power(node: str) -> bool:
+    return lab.network(node).exists()
+
+
+@contextlib.contextmanager
+def _nothing(_: Front, __: Pair) -> Iterator[None]:
+    yield
+
+
+CALM = Way(name="calm", what="Nothing happens, for comparison", done=_nothing, seconds=CALM_SECONDS)
+WAYS = (
+    CALM,
+    Way(name="delete_speaker", what="Owner's speaker pod deleted", done=_deleted),
+    Way(name="exclude", what="Owner labelled exclude-from-external-load-balancers", done=_excluded),
+    Way(name="shutdown", what="Owner shut down (systemctl poweroff)", done=_shut_down, seconds=20.0),
+)
+
+
+def scenarios(extent: Extent) -> tuple[Scenario, ...]:
+    return tuple(_scenario(way, 1 if way is CALM else extent.handovers) for way in WAYS)
+
+
+def _scenario(way: Way, count: int) -> Scenario:
+    times = f"{count} times, " if count > 1 else ""
+    how = f"{times}{way.seconds:.0f} s of two clients, 100 requests a second each"
+    target, gap = (None, None) if way is CALM else (0, 50)
+    return Scenario(
+        name=way.name,
+        rows=(
+            Row(
+                key=f"{way.name}_lost", what=f"{way.what}: requests lost, all", how=how, unit="requests", target=target
+            ),
+            Row(key=f"{way.name}_gap_worst", what="The same, longest gap, worst", unit="ms", target=gap),
+            Row(key=f"{way.name}_gap", what="The same, longest gap, mean", unit="ms"),
+        ),
+        measure=lambda session: _measure(session, way, count),
+        lab=LAB,
+        once=True,
+    )
+
+
+def _measure(session: Session, way: Way, count: int) -> None:
+    rest = 0 if way is CALM else REST_SECONDS
+    found = repeated(session, f"{way.name}_lost", count, lambda scene: _handover(scene, way), rest)
+    losses, gaps = [float(lost) for lost, _ in found], [gap * 1e3 for _, gap in found]
+    session.record(f"{way.name}_lost", sum(losses), losses)
+    session.record(f"{way.name}_gap_worst", max(gaps), gaps)
+    session.record(f"{way.name}_gap", sum(gaps) / len(gaps))
+
+
+def _handover(scene: Front, way: Way) -> tuple[int, float]:
+    """How many requests were lost, and the longest gap in seconds of either client."""
+    pair = scene.pair()
+    with lan.visiting(pair.clients()) as visits:
+        time.sleep(LEAD_SECONDS)
+        since = time.monotonic()
+        with way.done(scene, pair):
+            time.sleep(way.seconds)
+            ends = time.monotonic()
+    lost = sum(not visit.served for visit in visits.seen if since - lan.VISIT_TIMEOUT < visit.started < ends)
+    return lost, max(visits.gaps(since, ends).values())
