@@ -1,0 +1,118 @@
+# Copyright (c) 2026, Lantern contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""An owner that dies is succeeded at once, and nobody else is disturbed when it comes back."""
+
+from __future__ import annotations
+
+import contextlib
+import statistics
+import time
+from collections.abc import Callable, Iterator
+
+import pytest
+from benchmarks.services import until
+from faults import stopped_api_server
+from home import Home
+from limits import CHANGE_SECONDS, HEAL_SECONDS, TAKEOVER_ROUNDS, TAKEOVER_SECONDS, USUAL_TAKEOVER_SECONDS
+from series import Series
+from vips import Vip, Vips
+from wire import Lan
+
+BEFORE_SECONDS, DEAD_SECONDS = 1.0, 5.0
+# A node that is back announces nothing before it has listened to the others, and is given nothing for a while.
+BACK_SECONDS = 10.0
+
+Death = Callable[[Home, str], contextlib.AbstractContextManager[None]]
+
+
+@contextlib.contextmanager
+def _killed(home: Home, node: str) -> Iterator[None]:
+    home.kill_speaker(node)
+    yield
+
+
+# What is dead, by name; those whose kernel goes on forwarding lose nothing.
+DEATHS: dict[str, Death] = {
+    "cable": lambda home, node: home.pulled_cable(node),
+    "switch-port": lambda home, node: home.pulled_cable(node, keep_carrier=True),
+    "power": lambda home, node: home.no_power(node),
+    "speaker-killed": _killed,
+    "speaker-frozen": lambda home, node: home.frozen_speaker(node),
+}
+
+
+@pytest.mark.parametrize("death", DEATHS)
+def test_dead_owner_is_succeeded(home: Home, lan: Lan, vips: Vips, death: str) -> None:
+    vip, owner = vips.owned_by(home.workers, local=True)
+    _dies_and_comes_back(home, lan, vip, owner, DEATHS[death], home.settle)
+
+
+def test_dead_owner_is_succeeded_while_the_api_server_is_down(home: Home, lan: Lan, vips: Vips) -> None:
+    vip, owner = vips.owned_by(home.workers, local=True)
+    with stopped_api_server(home.api):
+        _dies_and_comes_back(home, lan, vip, owner, DEATHS["cable"], lambda: None)
+
+
+def test_dead_owner_takes_the_api_server_with_it(home: Home, lan: Lan, vips: Vips) -> None:
+    vip, owner = vips.owned_by(home.nodes[:1], local=True)
+    _dies_and_comes_back(home, lan, vip, owner, DEATHS["power"], home.settle)
+
+
+def _dies_and_comes_back(home: Home, lan: Lan, vip: Vip, owner: str, death: Death, wait: Callable[[], None]) -> None:
+    """`wait` returns when the owner is as it was before."""
+    with lan.watching(vip.address) as watch, Series(vip.address) as series:
+        time.sleep(BEFORE_SECONDS)
+        with death(home, owner):
+            time.sleep(DEAD_SECONDS)
+            heirs = {claim.node for claim in watch.claims(vip.address, since=time.monotonic() - 1)}
+        back = time.monotonic()
+        wait()
+        time.sleep(BACK_SECONDS)
+    series.assert_gap_below(TAKEOVER_SECONDS)
+    assert len(heirs) == 1, f"{vip.address} was announced by {sorted(heirs) or 'nobody'}"
+    lan.owner(vip.address, 1)
+    # No flapping: at most the owner of before, once again.
+    owners = watch.owners(vip.address, since=back + HEAL_SECONDS)
+    assert len(owners) <= 2, f"after {owner} was back {vip.address} went from one to the other: {owners}"
+    series.assert_none_lost(since=back + HEAL_SECONDS)
+
+
+@pytest.mark.timeout(600 + 30 * TAKEOVER_ROUNDS)
+def test_most_deaths_are_seen_soon(home: Home, lan: Lan, vips: Vips, capsys: pytest.CaptureFixture[str]) -> None:
+    """Again and again the cable of whoever announces (the API server's node excepted) is pulled."""
+    vip, _ = vips.owned_by(home.workers, local=True)
+    taken: list[float] = []
+    while len(taken) < TAKEOVER_ROUNDS:
+        owner = lan.owner(vip.address, CHANGE_SECONDS)
+        if owner not in home.workers:
+            vip, owner = vips.owned_by(home.workers, local=True)
+        with contextlib.ExitStack() as dead, Series(vip.address) as series:
+            time.sleep(BEFORE_SECONDS)
+            dead.enter_context(home.pulled_cable(owner, keep_carrier=len(taken) % 2 == 0))
+            time.sleep(TAKEOVER_SECONDS + 1)
+        series.assert_gap_below(TAKEOVER_SECONDS)
+        taken.append(series.gap)
+        until(
+            lambda: all(home.members(node) == set(home.nodes) for node in home.nodes), 60, "all speakers are together"
+        )
+    shown = ", ".join(f"{seconds:.2f}" for seconds in sorted(taken))
+    limit = statistics.quantiles(taken, n=20, method="inclusive")[-1] if len(taken) > 1 else taken[0]
+    found = f"95 % of {len(taken)} takeovers within {limit:.2f} s: {shown} s"
+    with capsys.disabled():
+        print(f"\n{found}")
+    assert limit < USUAL_TAKEOVER_SECONDS, found
+
+
+def test_parted_nodes_that_meet_again_leave_it_to_one(home: Home, lan: Lan, vips: Vips) -> None:
+    vip, owner = vips.owned_by(home.workers, local=True)
+    with lan.watching(vip.address, every=0.05) as watch, Series(vip.address) as series:
+        time.sleep(BEFORE_SECONDS)
+        with home.parted(owner):
+            time.sleep(DEAD_SECONDS)
+            claimed = {claim.node for claim in watch.claims(vip.address, since=time.monotonic() - 1)}
+        healed = time.monotonic()
+        time.sleep(BACK_SECONDS)
+    assert owner in claimed, "who is alone goes on with what it has"
+    after = watch.owners(vip.address, since=healed + HEAL_SECONDS)
+    assert len(after) == 1, f"after the parts had met again {vip.address} was announced by {after}"
+    series.assert_none_lost()
