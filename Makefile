@@ -21,10 +21,18 @@ test: ## every test, the ones in the virtual homelab included
 bench: ## Lantern and MetalLB measured side by side into docs/benchmarks.md; BENCH=--help lists options
 	@PYTHONPATH=tests/bench tests/env python -m benchmarks $(BENCH)
 
-soak: ## what takes too long for test: faults in the virtual homelab
+soak: ## what takes too long for test: faults, write-ups and roles in the virtual homelab
 	@tests/env pytest -q --durations=10 -c tests/faults/pytest.ini tests/faults
-	@tests/env pytest -q --durations=10 tests/e2e/test_6_*.py
+	@tests/env pytest -q --durations=10 tests/e2e/test_4_lifecycle.py tests/e2e/test_6_*.py
+	@LANTERN_IMPAIRED_MINUTES=$${LANTERN_IMPAIRED_MINUTES:-30} LANTERN_MIXED_MINUTES=$${LANTERN_MIXED_MINUTES:-10} \
+	  tests/env pytest -q --durations=10 -c tests/failover/pytest.ini tests/failover
+	@tests/env pytest -q --durations=10 -c tests/seeds/pytest.ini tests/seeds
+	@tests/env molecule test --all
+	@PYTHONPATH=playbooks/collections tests/env pytest -q tests/image/test_on_arm.py
+	@tests/env python tests/newest.py
 
-lock: ## compile both lock files anew
+lock: ## compile all lock files anew
 	@$(COMPILE) --output-file speaker/requirements.lock speaker/requirements.in
 	@$(COMPILE) --output-file tests/requirements.lock tests/requirements.in
+	@tests/env python tests/image/debian_lock.py > speaker/debian-arm.lock.new
+	@mv speaker/debian-arm.lock.new speaker/debian-arm.lock

@@ -32,6 +32,12 @@ options:
     description: Seconds that one request to the API server may take.
     type: int
     default: 20
+attributes:
+  action_group:
+    description: Use C(group/homelab.lantern.cluster) in C(module_defaults) to set the way to the cluster once.
+    support: full
+    membership:
+      - homelab.lantern.cluster
 requirements:
   - kubernetes >= 28.1.0 (Python package)
 """

@@ -62,6 +62,15 @@ options:
       - Instead of an address a list with one of each family, or a dictionary with C(address) and C(host), the name that
         the Service gets in the router's DNS.
     type: raw
+  cluster:
+    description: Name of the cluster, empty if the inventory has one only.
+    type: str
+    default: ''
+  neighbours:
+    description: Other clusters in the LAN, as filter P(homelab.lantern.cluster_neighbours#filter) returns them.
+    type: list
+    elements: dict
+    default: []
 """
 
 EXAMPLES = r"""
@@ -99,6 +108,15 @@ _value:
           size: 32
           pinned: default/web=192.168.2.230
           ipv6_host_parts: []
+    reserved:
+      description: What DHCP must not hand out, the pools of other clusters in the LAN included.
+      type: list
+      elements: str
+      sample: [192.168.2.223-192.168.2.254]
+    beside:
+      description: The pools of other clusters in the LAN.
+      type: list
+      elements: str
     reservations:
       description: Address of each host that owns one, by name.
       type: dict
@@ -135,6 +153,8 @@ def address_plan(
     control_plane: Sequence[str] | None = None,
     serve_from_control_plane: Any = "auto",
     pins: Any = None,
+    cluster: Any = "",
+    neighbours: Sequence[Mapping[str, Any]] | None = None,
 ) -> dict[str, Any]:
     """See DOCUMENTATION."""
     return _planner.address_plan(
@@ -148,6 +168,8 @@ def address_plan(
             control_plane=list(control_plane or []),
             serve_from_control_plane=serve_from_control_plane,
             pins=pins,
+            cluster=str(cluster or ""),
+            neighbours=list(neighbours or []),
         )
     )
 

@@ -38,6 +38,7 @@ DEBIAN_ARCHITECTURES = {
     "aarch64": "arm64",
     "armv6l": "armhf",
     "armv7l": "armhf",
+    "armv8l": "armhf",
     "i686": "i386",
     "ppc64le": "ppc64el",
     "x86_64": "amd64",
@@ -51,7 +52,9 @@ def package_target(facts: Mapping[str, Any]) -> dict[str, str]:
     if family not in ("Debian", "RedHat"):
         return {}
     # An arm64 kernel may run a 32-bit userland, as Raspberry Pi OS does; the interpreter tells.
-    machine = facts["userspace_architecture"] if facts.get("userspace_architecture") else facts["architecture"]
+    machine = facts.get("userspace_architecture") or facts["architecture"]
+    if machine == "aarch64" and facts.get("userspace_bits") == "32":
+        machine = "armv7l"
     return {
         "family": family,
         "distribution": facts["distribution"].lower(),

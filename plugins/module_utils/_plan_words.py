@@ -17,6 +17,7 @@ class Hosts(Protocol):
     nodes: Mapping[str, str]
     control_plane: Sequence[str]
     serve_from_control_plane: Any
+    cluster: str
 
 
 def _only_control_plane(inventory: Hosts) -> bool:
@@ -63,10 +64,12 @@ def summary(
     inventory: Hosts,
     planned: Sequence[Mapping[str, Any]],
     dhcp: Mapping[str, Sequence[str]],
+    foreign: Sequence[Mapping[str, Any]],
 ) -> str:
-    """The plan as a table."""
+    """The plan as a table; `foreign` are the pools of other clusters in the LAN."""
     where = router["address"] or "address not known"
-    rows = [
+    rows = [("Cluster", inventory.cluster)] if inventory.cluster else []
+    rows += [
         ("LAN", lan or "?"),
         ("Router", "{}, {}".format(where, "not managed" if router["type"] == "none" else router["type"])),
     ]
@@ -83,5 +86,6 @@ def summary(
             parts = ", ".join(pool["ipv6_host_parts"])
             rows.append(("Pool", f"{pool['name']}  {parts} below the nodes' own IPv6 prefix"))
         rows += [("Pin", "{}  {}".format(*pin.split("="))) for pin in pool["pinned"].split(",") if pin]
+    rows += [("Beside", "{}  {}".format(pool["name"], ", ".join(pool["addresses"]))) for pool in foreign]
     width = max(len(title) for title, _text in rows)
     return "\n".join(f"{title.ljust(width)}  {text}" for title, text in rows)

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from typing import Any, Mapping, Sequence
 
 from ansible_collections.homelab.lantern.plugins.module_utils._pins import Pin, annotation, pin_problems, read_pins
+from ansible_collections.homelab.lantern.plugins.module_utils._plan_neighbours import others
 from ansible_collections.homelab.lantern.plugins.module_utils._plan_ranges import (
     cut,
     cut_warnings,
@@ -54,7 +55,8 @@ SERVE_CHOICES = ("auto", "true", "false")
 class Inventory:
     """What the plan is made from: the user's variables as they came from YAML, and the hosts of the groups.
 
-    `nodes` maps each name of group nodes to its address, "" when it is not known.
+    `nodes` maps each name of group nodes to its address, "" when it is not known. `neighbours` are what filter
+    cluster_neighbours returns for `cluster`, which is "" where the inventory has one only.
     """
 
     lan: Any
@@ -66,6 +68,8 @@ class Inventory:
     control_plane: Sequence[str]
     serve_from_control_plane: Any
     pins: Any = None
+    cluster: str = ""
+    neighbours: Sequence[Mapping[str, Any]] = ()
 
 
 @dataclass
@@ -84,6 +88,7 @@ def address_plan(inventory: Inventory) -> dict[str, Any]:
 
     Returns lan (text), router (type, address), nodes, reservations, dhcp (before and after), pools ([{name, addresses,
     auto_assign, avoid_buggy_ips, size}] without what lies outside the LAN and its network and broadcast address),
+    reserved (what DHCP must not hand out: the pools and those of other clusters in the LAN), beside (the latter alone),
     problems, warnings and notices (lists of sentences), and summary (a table as text). Nothing may be changed anywhere
     while there are problems.
     """
@@ -95,16 +100,19 @@ def address_plan(inventory: Inventory) -> dict[str, Any]:
     drafts, pool_problems = _drafts(inventory.pools)
     served, range_problems = dhcp_ranges(inventory.router)
     found += router_problems + range_problems + reservation_problems + pool_problems + _host_problems(inventory)
-    nodes = {name: address for name, address in inventory.nodes.items() if address}
+    beside = others(inventory.neighbours)
+    nodes = dict({name: address for name, address in inventory.nodes.items() if address}, **beside.nodes)
     taken = [address for address in list(nodes.values()) + list(reservations.values()) + [router["address"]] if address]
-    pools, size_problems = _with_proposals(drafts, lan, taken, served)
-    found += size_problems
-    found += [item.message for item in problems(pools, nodes, router["address"] or None, reservations)]
+    pools, size_problems = _with_proposals(drafts, lan, taken, served, beside.pools)
+    found += size_problems + beside.problems
+    items = problems([*pools, *beside.pools], nodes, router["address"] or None, reservations)
+    found += [item.message for item in items if item.code != "bad-name" or item.where not in beside.subjects()]
     pins, pin_mistakes = read_pins(inventory.pins)
     found += pin_mistakes + pin_problems(pins, pools)
     host_parts = {draft.name: draft.host_parts for draft in drafts}
     planned = [_planned(pool, lan, pins, host_parts.get(pool.name, ())) for pool in pools]
-    dhcp = served_after(served, planned)
+    foreign = [_planned(pool, lan, (), ()) for pool in beside.pools]
+    dhcp = served_after(served, planned + foreign)
     warned = _warnings(pools, lan, inventory, router) + cut_warnings(pools, lan) + dhcp_warnings(dhcp, router)
     return {
         "lan": lan,
@@ -113,10 +121,12 @@ def address_plan(inventory: Inventory) -> dict[str, Any]:
         "reservations": reservations,
         "dhcp": dhcp,
         "pools": planned,
-        "problems": _unique(found),
-        "warnings": _unique(warned + control_plane_warnings(inventory)),
+        "reserved": [text for pool in planned + foreign for text in pool["addresses"]],
+        "beside": [text for pool in foreign for text in pool["addresses"]],
+        "problems": list(dict.fromkeys(found)),
+        "warnings": list(dict.fromkeys(warned + control_plane_warnings(inventory))),
         "notices": notices(inventory),
-        "summary": summary(lan, router, inventory, planned, dhcp),
+        "summary": summary(lan, router, inventory, planned, dhcp, foreign),
     }
 
 
@@ -281,7 +291,11 @@ def _host_parts(where: str, given: Any) -> tuple[tuple[str, ...], list[str]]:
 
 
 def _with_proposals(
-    drafts: Sequence[_Draft], lan: str, taken: Sequence[str], served: Sequence[AddressRange]
+    drafts: Sequence[_Draft],
+    lan: str,
+    taken: Sequence[str],
+    served: Sequence[AddressRange],
+    foreign: Sequence[Pool],
 ) -> tuple[list[Pool], list[str]]:
     """The pools in the order written; those with a size get the highest free block of the LAN that is large enough.
 
@@ -294,7 +308,7 @@ def _with_proposals(
         return given, [
             f"Proposing addresses for a pool needs the Python package netaddr on this machine: {NETADDR_ERROR}"
         ]
-    free = _free(lan, taken, given)
+    free = _free(lan, taken, [*given, *foreign])
     pools: list[Pool] = []
     found: list[str] = []
     for draft in drafts:
@@ -384,7 +398,3 @@ def _warnings(pools: Sequence[Pool], lan: str, inventory: Inventory, router: Map
             "The router's address is not known, so it was not compared with the pools. Set lantern_router.address."
         )
     return found
-
-
-def _unique(messages: Sequence[str]) -> list[str]:
-    return list(dict.fromkeys(messages))

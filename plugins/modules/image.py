@@ -37,7 +37,7 @@ options:
     description: Architectures to build for.
     type: list
     elements: str
-    choices: [amd64, arm64]
+    choices: [amd64, arm64, arm]
     required: true
   base_image:
     description: >-
@@ -45,6 +45,13 @@ options:
       architecture.
     type: str
     default: docker.io/library/python:3.11-slim-bookworm
+  base_image_arm:
+    description:
+      - The same for V(arm), 32-bit ARM from ARMv7 on, which Debian calls armhf.
+      - It has to bring the Python that C(debian-arm.lock) in O(source) names, as compiled packages come from Debian
+        there.
+    type: str
+    default: docker.io/library/python:3.14-slim-trixie
   base_image_archive:
     description:
       - A file made by C(podman save --format docker-archive) or C(docker save), used instead of O(base_image).
@@ -56,9 +63,18 @@ options:
     choices: [auto, podman, buildah, docker]
     default: auto
   python_version:
-    description: Version of the Python in the base image.
+    description: Version of the Python in O(base_image).
     type: str
     default: '3.11'
+  debian_mirrors:
+    description:
+      - Where packages of Debian are fetched from, one after the other until one has the package. Only V(arm) needs it.
+      - "C({snapshot}) stands for the day of the lock file."
+    type: list
+    elements: str
+    default:
+      - https://deb.debian.org/debian
+      - https://snapshot.debian.org/archive/debian/{snapshot}
   state:
     description:
       - With V(present) everything is downloaded and built that is not in the cache.
@@ -77,7 +93,7 @@ EXAMPLES = r"""
   homelab.lantern.image:
     source: ~/lantern/speaker
     cache_dir: ~/.cache/lantern
-    architectures: [amd64, arm64]
+    architectures: [amd64, arm64, arm]
   register: image
   delegate_to: localhost
 """
@@ -109,7 +125,7 @@ import os
 import typing as t
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.homelab.lantern.plugins.module_utils._image import making, source
+from ansible_collections.homelab.lantern.plugins.module_utils._image import debian, making, source
 from ansible_collections.homelab.lantern.plugins.module_utils._image.errors import ImageError
 
 
@@ -121,15 +137,17 @@ def work(module: AnsibleModule) -> dict[str, t.Any]:
         cache_dir=os.path.abspath(options["cache_dir"]),
         architectures=list(dict.fromkeys(options["architectures"])),
         base_image=options["base_image"],
+        base_image_arm=options["base_image_arm"],
         base_image_archive=options["base_image_archive"],
         builder=options["builder"],
         python_version=options["python_version"],
+        debian_mirrors=options["debian_mirrors"],
     )
     made = making.plan(wish)
     present = options["state"] == "present"
     if module.check_mode:
         downloaded = making.unfetched(wish, made)
-        built = made.unbuilt() if present else []
+        built = [target.architecture for target in made.unbuilt()] if present else []
     else:
         downloaded = making.fetch(wish, made)
         built = making.build(wish, made) if present else []
@@ -154,9 +172,11 @@ def main() -> None:
                 "required": True,
             },
             "base_image": {"type": "str", "default": "docker.io/library/python:3.11-slim-bookworm"},
+            "base_image_arm": {"type": "str", "default": "docker.io/library/python:3.14-slim-trixie"},
             "base_image_archive": {"type": "path"},
             "builder": {"type": "str", "choices": ["auto", "podman", "buildah", "docker"], "default": "auto"},
             "python_version": {"type": "str", "default": "3.11"},
+            "debian_mirrors": {"type": "list", "elements": "str", "default": list(debian.MIRRORS)},
             "state": {"type": "str", "choices": ["present", "fetched"], "default": "present"},
         },
         supports_check_mode=True,

@@ -12,6 +12,8 @@ short_description: Put an image into a Kubernetes node's containerd, or take it 
 version_added: 0.1.0
 description:
   - Works on containerd as Kubernetes' usual distributions, k3s and RKE2 run it. No registry is needed.
+  - For k3s and RKE2 the archive is also kept in their folder C(agent/images), from which they import it whenever they
+    start, and taken out of it with the last tag.
 author:
   - Lantern contributors (@homelab-lantern)
 attributes:
@@ -97,9 +99,10 @@ def work(store: runtime.Store, options: dict[str, t.Any], check_mode: bool) -> d
     """What exit_json gets."""
     if options["state"] == "absent":
         names = store.unwanted(options["name"], options["keep"])
-        if names and not check_mode:
+        changed = bool(names) or store.keeps_archive(options["name"], options["keep"])
+        if changed and not check_mode:
             store.remove(options["name"], options["keep"])
-        return {"changed": bool(names), "removed": names}
+        return {"changed": changed, "removed": names}
     if store.has(options["name"]):
         return {"changed": False, "lacking": False}
     if not check_mode:

@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 PROJECT = Path(__file__).resolve().parents[2]
+DHCP_CLIENT = Path(__file__).with_name("dhcp_client.sh")
 COLLECTION = "ansible_collections.homelab.lantern.plugins.modules"
 NETWORK = "192.168.2.0/24"
 ROUTER = "192.168.2.1"
@@ -38,9 +39,6 @@ ip link set lo up
 echo ready
 exec sleep 3600
 """
-
-# The lease is of no use to these clients; what counts is which address they were given.
-_CLIENT_SCRIPT = '#!/bin/sh\n[ "$1" = bound ] && echo "bound $ip"\nexit 0\n'
 
 
 class Host:
@@ -118,15 +116,7 @@ class Host:
 
     def lease(self, mac: str, ask_for: str = "", seconds: int = 8) -> str:
         """The address that a real DHCP client with this MAC is given at eth0, "" for none."""
-        self.link("link", "set", "eth0", "down")
-        self.link("link", "set", "eth0", "address", mac)
-        self.link("link", "set", "eth0", "up")
-        self.script("bound", _CLIENT_SCRIPT)
-        command = ["busybox", "udhcpc", "-i", "eth0", "-n", "-q", "-f", "-t", str(seconds), "-T", "1"]
-        command += ["-s", str(self.folder / "bin" / "bound"), *(["-r", ask_for] if ask_for else [])]
-        done = self.run(*command, check=False)
-        words = [line.split()[1] for line in done.stdout.splitlines() if line.startswith("bound ")]
-        return words[-1] if words else ""
+        return self.run("sh", str(DHCP_CLIENT), "eth0", mac, ask_for, str(seconds)).stdout.strip()
 
     def close(self) -> None:
         """End what was started in it; its namespaces go with the last process."""

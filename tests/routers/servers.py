@@ -128,6 +128,33 @@ SERVERS = {
     ),
 }
 
+# OpenWrt makes its server's settings out of these: openwrt_standin.py.
+OPENWRT = {
+    "/etc/config/dhcp": """\
+config dnsmasq
+\toption domain 'lan'
+\toption leasefile '/var/lib/misc/dhcp.leases'
+
+config dhcp 'lan'
+\toption interface 'lan'
+\toption start '100'
+\toption limit '101'
+\toption leasetime '12h'
+\tlist dhcp_option '6,192.168.2.1'
+\toption dhcpv6 'server'
+
+config dhcp 'wan'
+\toption interface 'wan'
+\toption ignore '1'
+""",
+    "/etc/config/network": """\
+config interface 'lan'
+\toption proto 'static'
+\toption ipaddr '192.168.2.1'
+\toption netmask '255.255.255.0'
+""",
+}
+
 
 def prepare(kind: str, router: Host) -> None:
     """What a server needs on its host besides its files."""

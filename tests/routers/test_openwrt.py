@@ -13,29 +13,11 @@ from typing import Any
 
 import pytest
 from lan import NETWORK, PROJECT, ROUTER, Host, Lan, eventually
+from servers import OPENWRT
 
 POOL = ["192.168.2.150-192.168.2.159"]
 INSIDE = "192.168.2.155"
-DHCP = """\
-config dnsmasq
-\toption domain 'lan'
-\toption leasefile '/var/lib/misc/dhcp.leases'
-
-config dhcp 'lan'
-\toption interface 'lan'
-\toption start '100'
-\toption limit '101'
-\toption leasetime '12h'
-\tlist dhcp_option '6,192.168.2.1'
-\toption dhcpv6 'server'
-
-config dhcp 'wan'
-\toption interface 'wan'
-\toption ignore '1'
-"""
-NETWORKS = (
-    "config interface 'lan'\n\toption proto 'static'\n\toption ipaddr '192.168.2.1'\n\toption netmask '255.255.255.0'\n"
-)
+DHCP = OPENWRT["/etc/config/dhcp"]
 
 
 class OpenWrt:
@@ -47,8 +29,8 @@ class OpenWrt:
         host.write("/etc/init.d/dnsmasq", standin)
         host.run("chmod", "755", "/etc/init.d/dnsmasq")
         host.script("pidof", '#!/bin/sh\nkill -0 "$(cat /run/$1.pid)" 2>/dev/null\n')
-        host.write("/etc/config/dhcp", DHCP)
-        host.write("/etc/config/network", NETWORKS)
+        for path, text in OPENWRT.items():
+            host.write(path, text)
         host.run("/etc/init.d/dnsmasq", "restart")
         eventually(lambda: ":67 " in host.run("busybox", "netstat", "-lnu").stdout)
 

@@ -115,7 +115,8 @@ def servicelb(snapshot: Snapshot) -> list[Finding]:
     evidence = [
         where(w)
         for w in snapshot.workloads
-        if w["metadata"]["name"].startswith("svclb-") and w.get("kind", "DaemonSet") == "DaemonSet"
+        if w.get("kind", "DaemonSet") == "DaemonSet"
+        and (w["metadata"]["name"].startswith("svclb-") or _running([w], r"(^|/)(mirrored-)?klipper-lb$"))
     ]
     for node in snapshot.nodes:
         arguments = _k3s_arguments(node)
@@ -128,8 +129,10 @@ def servicelb(snapshot: Snapshot) -> list[Finding]:
             "servicelb",
             "k3s ServiceLB",
             _shortened(evidence),
-            "On every k3s server write `disable: [servicelb]` into /etc/rancher/k3s/config.yaml and restart k3s, one "
-            "server after the other.",
+            "It gives Services the nodes' own addresses and opens their ports on every node. Set "
+            "deploy_disable_servicelb: true, and Lantern has k3s do without it; or write `disable: [servicelb]` into "
+            "/etc/rancher/k3s/config.yaml on every k3s server yourself and restart k3s, one server after the other. A "
+            "server that is started with --disable on its command line heeds no file: add servicelb there.",
         )
     ]
 

@@ -5,6 +5,7 @@
     source.py    what the image is made from, and the tag that follows from it
     archive.py   what lies inside an image archive: name, architecture
     wheels.py    the Python packages of the image, for any architecture, by pip
+    debian.py    the same from packages of Debian, where there are no wheels
     builders.py  podman, buildah or docker: load a base image, build, save, pull
     making.py    the steps in their order, with a cache that makes each of them happen once
 

@@ -13,7 +13,7 @@ from .errors import ImageError
 
 
 class Contents(t.NamedTuple):
-    """The first image of an archive: its names, architecture (`amd64`, `arm64`) and the digest that stands for it."""
+    """The first image of an archive: its names, architecture (such as `amd64`) and the digest that stands for it."""
 
     names: list[str]
     architecture: str

@@ -17,6 +17,8 @@ import typing as t
 from .errors import ImageError
 
 ORDER = ("podman", "buildah", "docker")
+# What an image index tells besides the architecture (OCI image specification, "Platform Variants").
+VARIANTS = {"arm": "v7"}
 
 
 class Builder(t.Protocol):
@@ -60,6 +62,17 @@ def run(command: list[str]) -> str:
     return done.stdout
 
 
+def _platform(architecture: str) -> list[str]:
+    """podman's and buildah's options for an architecture."""
+    variant = VARIANTS.get(architecture)
+    return ["--arch", architecture, *(["--variant", variant] if variant else [])]
+
+
+def _docker_platform(architecture: str) -> str:
+    variant = VARIANTS.get(architecture)
+    return f"linux/{architecture}" + (f"/{variant}" if variant else "")
+
+
 class OwnStorage:
     """podman and buildah, which take almost the same arguments."""
 
@@ -73,13 +86,13 @@ class OwnStorage:
 
     def build(self, context: str, base_archive: str, architecture: str, name: str, target: str) -> None:
         base = run([*self.command, "pull", "--quiet", f"docker-archive:{base_archive}"]).split()[-1]
-        options = ["--isolation", "chroot", "--arch", architecture, "--pull=never", "--timestamp", "0"]
+        options = ["--isolation", "chroot", *_platform(architecture), "--pull=never", "--timestamp", "0"]
         options += ["--build-arg", f"BASE_IMAGE={base}", "--tag", name, "--file", f"{context}/Containerfile"]
         run([*self.command, "build", *options, context])
         self._save(name, target)
 
     def pull(self, image: str, architecture: str, target: str) -> None:
-        run([*self.command, "pull", "--quiet", "--arch", architecture, f"docker://{image}"])
+        run([*self.command, "pull", "--quiet", *_platform(architecture), f"docker://{image}"])
         self._save(image, target)
 
     def _save(self, name: str, target: str) -> None:
@@ -105,12 +118,12 @@ class Docker:
         answer = run(["docker", "load", "--quiet", "--input", base_archive]).strip()
         base = answer.split(": ", 1)[-1]
         self.loaded += [base, name]
-        options = ["--platform", f"linux/{architecture}", "--build-arg", f"BASE_IMAGE={base}", "--tag", name]
+        options = ["--platform", _docker_platform(architecture), "--build-arg", f"BASE_IMAGE={base}", "--tag", name]
         run(["docker", "build", "--quiet", *options, "--file", f"{context}/Containerfile", context])
         run(["docker", "save", "--output", target, name])
 
     def pull(self, image: str, architecture: str, target: str) -> None:
-        run(["docker", "pull", "--quiet", "--platform", f"linux/{architecture}", image])
+        run(["docker", "pull", "--quiet", "--platform", _docker_platform(architecture), image])
         self.loaded.append(image)
         run(["docker", "save", "--output", target, image])
 

@@ -8,6 +8,7 @@ Runs on the node. `ctr` works on the store alone, so that no registry is needed.
 from __future__ import annotations
 
 import os
+import shutil
 import typing as t
 
 from .errors import ImageError, NoRuntimeError
@@ -22,6 +23,9 @@ RUNTIMES = (
     ("/run/k3s/containerd/containerd.sock", (["k3s", "ctr"], ["ctr"])),
     ("/run/containerd/containerd.sock", (["ctr"],)),
 )
+# Where k3s and RKE2 keep their data, if nobody has moved it. Image archives in agent/images are imported whenever they
+# start, so an image that the kubelet threw away comes back although it is in no registry.
+DATA_FOLDERS = ("/var/lib/rancher/rke2", "/var/lib/rancher/k3s")
 CRI_O_SOCKET = "/run/crio/crio.sock"
 
 Run = t.Callable[[t.List[str]], t.Tuple[int, str, str]]
@@ -34,15 +38,24 @@ class Stored(t.NamedTuple):
     digest: str
 
 
-def find(exists: t.Callable[[str], bool], which: t.Callable[[str], str | None]) -> list[str]:
-    """The beginning of every ctr command for this node's containerd; NoRuntimeError if there is none."""
+class Runtime(t.NamedTuple):
+    """The beginning of every ctr command for a node's containerd, and the folder that fills it when it starts."""
+
+    command: list[str]
+    archives: str | None = None
+
+
+def find(exists: t.Callable[[str], bool], which: t.Callable[[str], str | None]) -> Runtime:
+    """This node's containerd; NoRuntimeError if there is none."""
     for socket, programs in RUNTIMES:
         if not exists(socket):
             continue
         for program in programs:
             path = which(program[0])
             if path:
-                return [path, *program[1:], "--address", socket, "--namespace", NAMESPACE]
+                command = [path, *program[1:], "--address", socket, "--namespace", NAMESPACE]
+                own = [folder for folder in DATA_FOLDERS if socket == RUNTIMES[0][0] and exists(f"{folder}/agent")]
+                return Runtime(command, f"{own[0]}/agent/images" if own else None)
         raise ImageError(
             f"This node's containerd ({socket}) cannot be asked, as there is no ctr: install the package "
             "containerd.io or "
@@ -63,8 +76,9 @@ def find(exists: t.Callable[[str], bool], which: t.Callable[[str], str | None]) 
 class Store:
     """The images of one containerd; `run` executes a command on the node."""
 
-    def __init__(self, command: list[str], run: Run) -> None:
-        self._command = command
+    def __init__(self, runtime: Runtime, run: Run) -> None:
+        self._command = runtime.command
+        self._archives = runtime.archives
         self._run = run
 
     def list(self) -> list[Stored]:
@@ -87,13 +101,26 @@ class Store:
             raise ImageError(
                 f"{archive} was imported, but containerd knows no {name} afterwards: is it another archive?"
             )
+        if self._archives:
+            os.makedirs(self._archives, mode=0o755, exist_ok=True)
+            kept = self._kept(name.rpartition(":")[0])
+            shutil.copyfile(archive, f"{kept}.new")
+            os.replace(f"{kept}.new", kept)
 
     def remove(self, repository: str, keep: list[str]) -> list[str]:
         """Remove all tags of `repository` but those to keep; returns the names removed."""
         names = self.unwanted(repository, keep)
         if names:
             self._ctr(["images", "remove", *names])
+        if self.keeps_archive(repository, keep):
+            os.unlink(self._kept(repository))
+            if not os.listdir(self._archives or ""):
+                os.rmdir(self._archives or "")
         return names
+
+    def keeps_archive(self, repository: str, keep: list[str]) -> bool:
+        """Whether an archive is kept that remove() would remove: it holds the newest tag, so not if any tag stays."""
+        return bool(self._archives) and not keep and os.path.exists(self._kept(repository))
 
     def unwanted(self, repository: str, keep: list[str]) -> list[str]:
         """The references that remove() would remove: the tags, and the names by digest that the kubelet's API added."""
@@ -105,6 +132,10 @@ class Store:
         digests = {one.digest for one in tags} - kept
         aliases = [one for one in there if one.name.startswith("sha256:") and one.digest in digests]
         return [one.name for one in tags + aliases]
+
+    def _kept(self, repository: str) -> str:
+        """Where the archive is kept that an image is imported from again."""
+        return os.path.join(self._archives or "", f"{os.path.basename(repository)}.tar")
 
     def _ctr(self, arguments: list[str]) -> str:
         status, output, complaints = self._run([*self._command, *arguments])

@@ -8,6 +8,7 @@ import hashlib
 import os
 import re
 import shutil
+import typing as t
 
 from . import archive
 from .errors import ImageError
@@ -15,8 +16,10 @@ from .errors import ImageError
 IMAGE = "localhost/lantern"
 CONTAINERFILE = "Containerfile"
 LOCK = "requirements.lock"
+DEBIAN_LOCK = "debian-arm.lock"
 PACKAGE = os.path.join("src", "lantern")
-ARCHITECTURES = ("amd64", "arm64")
+# By the names that container images and Kubernetes use. arm is 32 bits, ARMv7 or later; Debian calls it armhf.
+ARCHITECTURES = ("amd64", "arm64", "arm")
 HASH_DIGITS = 12
 
 
@@ -27,8 +30,9 @@ class Source:
         self.path = os.path.abspath(path)
         self.containerfile = os.path.join(self.path, CONTAINERFILE)
         self.lock = os.path.join(self.path, LOCK)
+        self.debian_lock = os.path.join(self.path, DEBIAN_LOCK)
         self.package = os.path.join(self.path, PACKAGE)
-        for wanted in (self.containerfile, self.lock, os.path.join(self.package, "__init__.py")):
+        for wanted in (self.containerfile, self.lock, self.debian_lock, os.path.join(self.package, "__init__.py")):
             if not os.path.exists(wanted):
                 raise ImageError(
                     f"The source of the image lacks {wanted}: install the collection again, or point deploy_source at "
@@ -64,7 +68,7 @@ class Source:
     def digest(self, base: str) -> str:
         """A digest of all that the image is made from; `base` identifies the base image."""
         total = hashlib.sha256(base.encode())
-        named = [(CONTAINERFILE, self.containerfile), (LOCK, self.lock)]
+        named = [(CONTAINERFILE, self.containerfile), (LOCK, self.lock), (DEBIAN_LOCK, self.debian_lock)]
         named += [(os.path.join(PACKAGE, name), os.path.join(self.package, name)) for name in self.files()]
         for name, path in named:
             with open(path, "rb") as stream:
@@ -82,14 +86,14 @@ def base_archive_for(pattern: str, architecture: str) -> str:
     return os.path.expanduser(pattern.replace("{arch}", architecture))
 
 
-def base_identity(image: str, pattern: str | None) -> str:
-    """What stands for the base image in the tag: its reference, or the digests of the archives given instead.
+def base_identity(images: t.Iterable[str], pattern: str | None) -> str:
+    """What stands for the base images in the tag: their references, or the digests of the archives given instead.
 
     All architectures share one tag, as a DaemonSet has one image for all nodes: every archive that exists counts,
     whichever architectures the nodes have today.
     """
     if not pattern:
-        return image
+        return " ".join(dict.fromkeys(images))
     paths = sorted({base_archive_for(pattern, architecture) for architecture in ARCHITECTURES})
     present = [path for path in paths if os.path.exists(path)]
     if not present:

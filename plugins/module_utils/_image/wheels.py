@@ -7,17 +7,20 @@ pip can download and unpack wheels for another machine than its own; nothing of 
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import shutil
 import subprocess
 import sys
+import tempfile
 import typing as t
 
 from .errors import ImageError
 
-MACHINES = {"amd64": "x86_64", "arm64": "aarch64"}
-# Wheels name the oldest C library that they run with. The base image's (Debian 12) is 2.36; 2.17 is the oldest in use.
+MACHINES = {"amd64": "x86_64", "arm64": "aarch64", "arm": "armv7l"}
+# Wheels name the oldest C library that they run with. That of Debian 12 is 2.36, and no base image has an older one;
+# 2.17 is the oldest in use.
 NEWEST_GLIBC, OLDEST_GLIBC = 36, 17
 REQUIREMENT = re.compile(r"^([A-Za-z0-9][A-Za-z0-9._-]*)(?:\[[^\]]*\])?==([^\s;\\]+)")
 
@@ -34,27 +37,39 @@ def normalized(name: str) -> str:
     return re.sub(r"[-_.]+", "_", name).lower()
 
 
-def pins(lock: str) -> list[Pin]:
-    """The packages that a lock file names. ImageError for a line that pins nothing."""
-    with open(lock, encoding="utf-8") as stream:
-        text = stream.read().replace("\\\n", " ")
-    found = []
-    for line in text.splitlines():
-        line = line.split(" #")[0].strip()
-        if not line or line.startswith(("#", "-")):
-            continue
-        pin = REQUIREMENT.match(line)
-        if pin is None:
-            raise ImageError(f"{lock}: {line!r} is not pinned: write it as name==version.")
-        found.append(Pin(pin.group(1), pin.group(2)))
-    return found
+class Lock(t.NamedTuple):
+    """A lock file, and the names in it whose packages come from elsewhere."""
+
+    path: str
+    without: t.Sequence[str] = ()
+
+    def lines(self) -> list[tuple[Pin, str]]:
+        """Each pin that counts with its whole line, hashes included. ImageError for a line that pins nothing."""
+        left_out = {normalized(name) for name in self.without}
+        with open(self.path, encoding="utf-8") as stream:
+            text = stream.read().replace("\\\n", " ")
+        found = []
+        for line in text.splitlines():
+            line = line.split(" #")[0].strip()
+            if not line or line.startswith(("#", "-")):
+                continue
+            pin = REQUIREMENT.match(line)
+            if pin is None:
+                raise ImageError(f"{self.path}: {line!r} is not pinned: write it as name==version.")
+            if normalized(pin.group(1)) not in left_out:
+                found.append((Pin(pin.group(1), pin.group(2)), line))
+        return found
+
+    def pins(self) -> list[Pin]:
+        """The packages that count."""
+        return [pin for pin, _line in self.lines()]
 
 
-def missing(lock: str, folder: str) -> list[Pin]:
+def missing(lock: Lock, folder: str) -> list[Pin]:
     """The packages of the lock for which `folder` holds no wheel."""
     there = {tuple(name.split("-")[:2]) for name in os.listdir(folder)} if os.path.isdir(folder) else set()
     there = {(normalized(parts[0]), parts[1]) for parts in there if len(parts) == 2}
-    return [pin for pin in pins(lock) if (normalized(pin.name), pin.version) not in there]
+    return [pin for pin in lock.pins() if (normalized(pin.name), pin.version) not in there]
 
 
 def platform_options(architecture: str, python_version: str) -> list[str]:
@@ -66,14 +81,17 @@ def platform_options(architecture: str, python_version: str) -> list[str]:
     return [*options, "--platform", f"manylinux2014_{machine}"]
 
 
-def download(lock: str, folder: str, architecture: str, python_version: str) -> bool:
+def download(lock: Lock, folder: str, architecture: str, python_version: str) -> bool:
     """Fetch the wheels that `folder` lacks; True if there were any. ImageError if that fails."""
     lacking = missing(lock, folder)
     if not lacking:
         return False
     os.makedirs(folder, exist_ok=True)
     try:
-        _pip(["download", "--no-deps", "--dest", folder, *platform_options(architecture, python_version), "-r", lock])
+        with _written(lock) as path:
+            _pip(
+                ["download", "--no-deps", "--dest", folder, *platform_options(architecture, python_version), "-r", path]
+            )
     except ImageError as exc:
         names = ", ".join(f"{pin.name} {pin.version}" for pin in lacking[:3])
         more = f" and {len(lacking) - 3} more" if len(lacking) > 3 else ""
@@ -85,13 +103,24 @@ def download(lock: str, folder: str, architecture: str, python_version: str) -> 
     return True
 
 
-def unpack(lock: str, folder: str, architecture: str, python_version: str, target: str) -> None:
+def unpack(lock: Lock, folder: str, architecture: str, python_version: str, target: str) -> None:
     """Unpack the wheels in `folder` to `target`, without network. ImageError if that fails."""
     options = ["--no-deps", "--no-index", "--find-links", folder, "--no-compile", "--target", target]
     try:
-        _pip(["install", *options, *platform_options(architecture, python_version), "-r", lock])
+        with _written(lock) as path:
+            _pip(["install", *options, *platform_options(architecture, python_version), "-r", path])
     except ImageError as exc:
         raise ImageError(f"The Python packages of the image for {architecture} cannot be unpacked: {exc}.") from exc
+
+
+@contextlib.contextmanager
+def _written(lock: Lock) -> t.Iterator[str]:
+    """A file with the lines that count, as pip takes all of a file."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = os.path.join(folder, "requirements.lock")
+        with open(path, "w", encoding="utf-8") as stream:
+            stream.write("".join(f"{line}\n" for _pin, line in lock.lines()))
+        yield path
 
 
 def _pip(arguments: list[str]) -> None:

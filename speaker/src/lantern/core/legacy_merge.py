@@ -2,13 +2,14 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Pools of the old ConfigMap and of IPAddressPool objects together: both count, as during a move from one to the other.
 
-A range that both have counts once, as the object's. Any other overlap, and one name for two different pools, is a
-problem that names both places.
+A range that both have counts once, as the object's; so does one of which the object of the same name has kept a part,
+such as all but the LAN's broadcast address. Any other overlap, and one name for two different pools, is a problem that
+names both places.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from lantern.core.legacy import Legacy
@@ -35,8 +36,8 @@ def merge(objects: Sequence[PoolSpec], legacy: Legacy) -> Merged:
     found: list[Problem] = []
     for spec in legacy.pool_specs():
         name = spec.pool.name
-        homes = [taken[item] for item in _ranges(spec) if item in taken]
-        rest = tuple(text for text in spec.pool.addresses if parse_range(text) not in taken)
+        homes = [home for item in _ranges(spec) if (home := _home(item, name, taken))]
+        rest = tuple(text for text in spec.pool.addresses if not _has_home(text, name, taken))
         if rest:
             pools.append(replace(spec, pool=replace(spec.pool, addresses=rest)))
             homes.append(name)
@@ -46,13 +47,24 @@ def merge(objects: Sequence[PoolSpec], legacy: Legacy) -> Merged:
     return Merged(tuple(pools), tuple(advertisements), tuple(found))
 
 
+def _home(item: AddressRange, name: str, taken: Mapping[AddressRange, str]) -> str | None:
+    """The object that has a range of the ConfigMap's pool `name` now: all of it, or as its successor a part."""
+    kept = any(holder == name and item.covers(other) for other, holder in taken.items())
+    return taken.get(item) or (name if kept else None)
+
+
+def _has_home(text: str, name: str, taken: Mapping[AddressRange, str]) -> bool:
+    item = parse_range(text)
+    return isinstance(item, AddressRange) and _home(item, name, taken) is not None
+
+
 def _advertisement(name: str, homes: Sequence[str]) -> L2Advertisement:
     """Nodes answered for a layer2 pool by itself, on all interfaces; also where an object holds its addresses now."""
     # No Kubernetes object has such a name, so it is never mistaken for one.
     return L2Advertisement(name=f"address pool {name}", pools=tuple(dict.fromkeys(homes)))
 
 
-def _conflicts(spec: PoolSpec, taken: dict[AddressRange, str], same_name: bool, place: str) -> list[Problem]:
+def _conflicts(spec: PoolSpec, taken: Mapping[AddressRange, str], same_name: bool, place: str) -> list[Problem]:
     name = spec.pool.name
     found: list[Problem] = []
     if same_name:

@@ -106,6 +106,15 @@ def test_identical_range_counts_once_whatever_its_notation_and_stays_announced()
     assert names(whole) == ["home"] and [item.pools for item in whole.advertisements] == [("home",)]
 
 
+def test_a_range_that_an_object_of_the_same_name_has_narrowed_counts_as_the_objects() -> None:
+    wide = adopt(Configuration(), taking(GOOD, legacy=legacy("home", "192.168.2.64-192.168.3.10")))
+    assert wide.problems == ()
+    assert [spec.pool.addresses for spec in wide.pools or ()] == [("192.168.2.128/25",)]
+    assert [item.pools for item in wide.advertisements] == [("home",)]
+    astride = adopt(Configuration(), taking(GOOD, legacy=legacy("home", "192.168.2.64-192.168.2.130")))
+    assert {problem.code for problem in astride.problems} == {"duplicate-name", "overlap"}
+
+
 def test_other_overlap_names_both_places() -> None:
     (problem,) = adopt(Configuration(), taking(GOOD, legacy=legacy("old", "192.168.2.128/26"))).problems
     assert problem.message == (

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import pytest
 from ansible_collections.homelab.lantern.plugins.filter.host_addresses import host_addresses
+from ansible_collections.homelab.lantern.plugins.filter.image_architecture import image_architecture
 from ansible_collections.homelab.lantern.plugins.filter.package_target import package_target
 
 
@@ -47,7 +48,7 @@ def test_addresses_come_from_the_inventory_before_facts():
                 "distribution": "Raspbian",
                 "distribution_release": "bookworm",
                 "architecture": "aarch64",
-                "userspace_architecture": "armv7l",
+                "userspace_bits": "32",
             },
             ("raspbian", "bookworm", "armhf"),
         ),
@@ -71,3 +72,24 @@ def test_what_packages_fit(facts, expected):
 def test_unknown_systems_get_no_packages():
     assert package_target({}) == {}
     assert package_target({"os_family": "Alpine"}) == {}
+
+
+@pytest.mark.parametrize(
+    ("kernel", "bits", "expected"),
+    [
+        ("x86_64", "64", "amd64"),
+        ("aarch64", "64", "arm64"),
+        ("aarch64", "32", "arm"),
+        ("armv7l", "32", "arm"),
+        ("armv8l", "32", "arm"),
+        ("armv6l", "32", ""),
+        ("x86_64", "32", ""),
+        ("riscv64", "64", ""),
+    ],
+)
+def test_a_nodes_programs_decide_which_image_it_needs(kernel, bits, expected):
+    assert image_architecture({"architecture": kernel, "userspace_bits": bits}) == expected
+
+
+def test_a_node_that_was_not_asked_needs_no_image():
+    assert image_architecture({}) == ""

@@ -68,7 +68,7 @@ def test_errors_are_the_message(options, monkeypatch):
 @pytest.fixture
 def ctr(monkeypatch):
     fake = Ctr()
-    monkeypatch.setattr(node_image, "store_of", lambda _module: runtime.Store(["ctr"], fake))
+    monkeypatch.setattr(node_image, "store_of", lambda _module: runtime.Store(runtime.Runtime(["ctr"]), fake))
     return fake
 
 

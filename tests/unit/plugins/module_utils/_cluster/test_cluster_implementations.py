@@ -99,6 +99,9 @@ def test_servicelb_by_the_arguments_of_the_k3s_servers(arguments, serves):
 def test_servicelb_by_its_daemonsets_shortened():
     many = [workload("DaemonSet", "kube-system", f"svclb-web{i}", "rancher/klipper-lb:v0.4") for i in range(5)]
     assert found(many)["servicelb"].evidence.endswith("svclb-web2 and 2 more")
+    renamed = workload("DaemonSet", "lb", "web", "registry.home/rancher/mirrored-klipper-lb:v0.4.9")
+    assert found([renamed])["servicelb"].evidence == "DaemonSet lb/web"
+    assert "deploy_disable_servicelb" in found([renamed])["servicelb"].remedy
     broken = {"metadata": {"name": "n", "annotations": {"k3s.io/node-args": "{"}}}
     assert found(nodes=[broken]) == {}
 

@@ -10,7 +10,7 @@ import subprocess
 import sys
 
 import pytest
-from ansible_collections.homelab.lantern.plugins.module_utils._image import builders, making, wheels
+from ansible_collections.homelab.lantern.plugins.module_utils._image import builders, debian, making, wheels
 from ansible_collections.homelab.lantern.plugins.module_utils._image.errors import ImageError
 from ansible_collections.homelab.lantern.tests.unit.plugins.module_utils._image.test_image_inputs import (
     speaker,
@@ -58,10 +58,11 @@ def builder(monkeypatch):
             with open(os.path.join(target, name), "w", encoding="utf-8") as stream:
                 stream.write(f"# {architecture}\n")
 
-    def download(_lock, folder, _architecture, _python):
+    def download(lock, folder, _architecture, _python):
         os.makedirs(folder, exist_ok=True)
-        with open(os.path.join(folder, "one-1.0-py3-none-any.whl"), "w", encoding="utf-8"):
-            pass
+        for pin in lock.pins():
+            with open(os.path.join(folder, f"{pin.name}-{pin.version}-py3-none-any.whl"), "w", encoding="utf-8"):
+                pass
         return True
 
     monkeypatch.setattr(wheels, "unpack", unpack)
@@ -76,6 +77,7 @@ def wish(speaker, tmp_path):
         cache_dir=str(tmp_path / "cache"),
         architectures=["amd64", "arm64"],
         base_image="docker.io/library/python:3.11",
+        base_image_arm="docker.io/library/python:3.14",
         base_image_archive=None,
         builder="auto",
         python_version=f"{sys.version_info[0]}.{sys.version_info[1]}",
@@ -107,6 +109,32 @@ def test_everything_once(wish, builder):
     assert again.name == plan.name
     assert (making.fetch(wish, again), making.build(wish, again)) == ([], [])
     assert len(builder.seen) == 2
+
+
+def test_where_there_are_no_wheels_debian_helps_out(wish, builder, monkeypatch):
+    fetched = []
+
+    def download(lock, folder, mirrors):
+        fetched.append((lock.requirements(), os.path.basename(folder), list(mirrors)))
+
+    def unpack(_lock, _folder, site):
+        with open(os.path.join(site, "two.py"), "w", encoding="utf-8"):
+            pass
+
+    monkeypatch.setattr(debian, "download", download)
+    monkeypatch.setattr(debian, "unpack", unpack)
+    wish = wish._replace(architectures=["amd64", "arm"], debian_mirrors=["http://mirror"])
+    plan = making.plan(wish)
+    assert plan.tag == making.plan(wish._replace(architectures=["amd64"])).tag
+    assert [target.python_version for target in plan.targets] == [wish.python_version, "3.14"]
+    assert making.unfetched(wish, plan)[2:] == ["Python packages for arm", "docker.io/library/python:3.14 for arm"]
+    making.fetch(wish, plan)
+    assert fetched == [(["two"], "debian-arm", ["http://mirror"])]
+    assert sorted(os.listdir(plan.targets[1].wheel_folder)) == ["one-1.0-py3-none-any.whl"]
+    assert len(os.listdir(plan.targets[0].wheel_folder)) == 2
+    assert making.build(wish, plan) == ["amd64", "arm"]
+    files = {architecture: names for architecture, _name, names in builder.seen}
+    assert "site/two.py" in files["arm"] and "site/two.py" not in files["amd64"]
 
 
 def test_a_built_image_needs_neither_wheels_nor_base(wish, builder):
@@ -185,6 +213,19 @@ def test_buildah_builds_for_the_other_architecture_without_network_in_its_own_st
         assert not os.path.exists(storage)
     else:
         assert recorder.commands[-1] == ["buildah", "unshare", "rm", "-rf", storage]
+
+
+@pytest.mark.parametrize("program", ["buildah", "podman"])
+def test_32_bit_arm_is_asked_for_with_its_variant(program, monkeypatch, tmp_path):
+    recorder = Recorder(monkeypatch)
+    builder = builders.OwnStorage(program, str(tmp_path))
+    builder.pull("docker.io/library/python:3", "arm", "/base.tar")
+    builder.build("/context", "/base.tar", "arm", "localhost/lantern:1", "/out.tar")
+    for command in (recorder.commands[0], recorder.commands[3]):
+        assert command[command.index("--arch") :][:4] == ["--arch", "arm", "--variant", "v7"]
+    docker = builders.Docker()
+    docker.pull("docker.io/library/python:3", "arm", "/base.tar")
+    assert "linux/arm/v7" in recorder.commands[-2]
 
 
 def test_podman_saves_by_its_own_command(monkeypatch, tmp_path):

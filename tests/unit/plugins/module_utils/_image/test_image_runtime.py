@@ -37,7 +37,7 @@ class Ctr:
 
 
 def store(ctr):
-    return runtime.Store(["ctr"], ctr)
+    return runtime.Store(runtime.Runtime(["ctr"]), ctr)
 
 
 @pytest.mark.parametrize(
@@ -59,7 +59,48 @@ def store(ctr):
 )
 def test_the_containerd_of_the_cluster_is_found(sockets, programs, command):
     found = runtime.find(sockets.__contains__, lambda name: f"/bin/{name}" if name in programs else None)
-    assert found == [*command, "--namespace", "k8s.io"]
+    assert found == ([*command, "--namespace", "k8s.io"], None)
+
+
+@pytest.mark.parametrize(
+    "data, archives",
+    [
+        ("/var/lib/rancher/k3s/agent", "/var/lib/rancher/k3s/agent/images"),
+        ("/var/lib/rancher/rke2/agent", "/var/lib/rancher/rke2/agent/images"),
+        # moved by --data-dir
+        ("/srv/k3s/agent", None),
+    ],
+)
+def test_k3s_and_rke2_have_a_folder_for_images(data, archives):
+    there = ("/run/k3s/containerd/containerd.sock", data)
+    assert runtime.find(there.__contains__, lambda name: f"/bin/{name}").archives == archives
+
+
+def test_what_k3s_imports_at_its_start_is_the_newest_and_goes_with_the_last(tmp_path):
+    ctr = Ctr()
+    kept = tmp_path / "images" / "lantern.tar"
+    k3s = runtime.Store(runtime.Runtime(["ctr"], str(kept.parent)), ctr)
+    for tag in ("1", "2"):
+        name = f"localhost/lantern:{tag}"
+        ctr.imports = {name: f"sha256:{tag}"}
+        (tmp_path / "archive").write_text(tag)
+        k3s.load(str(tmp_path / "archive"), name)
+        assert [path.read_text() for path in kept.parent.iterdir()] == [tag]
+    k3s.remove("localhost/lantern", ["localhost/lantern:2"])
+    assert kept.exists() and not k3s.keeps_archive("localhost/lantern", ["localhost/lantern:2"])
+    ctr.images.clear()  # the kubelet was faster
+    assert k3s.keeps_archive("localhost/lantern", [])
+    assert k3s.remove("localhost/lantern", []) == []
+    assert not kept.parent.exists() and not k3s.keeps_archive("localhost/lantern", [])
+
+
+def test_other_archives_of_k3s_stay(tmp_path):
+    ctr = Ctr()
+    ctr.images = {"localhost/lantern:1": "sha256:a"}
+    for name in ("lantern.tar", "k3s-airgap-images-arm64.tar.zst"):
+        (tmp_path / name).touch()
+    runtime.Store(runtime.Runtime(["ctr"], str(tmp_path)), ctr).remove("localhost/lantern", [])
+    assert [path.name for path in tmp_path.iterdir()] == ["k3s-airgap-images-arm64.tar.zst"]
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,151 @@
+# Copyright (c) 2026, Lantern contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A cluster's further life: another version and back, k3s' own load balancer switched off and on, addresses kept.
+
+k3s itself is not here: a systemd unit on node1 stands in for it. It reads the settings that Lantern writes, tells its
+arguments in the node's annotation and runs or removes ServiceLB's DaemonSet, as k3s does when it starts.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+import textwrap
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from conftest import PROJECT, Home, Play
+
+ADDRESS = "192.168.2.128"
+SETTING = "/etc/rancher/k3s/config.yaml.d/60-lantern.yaml"
+ADMIN = "--kubeconfig=/etc/kubernetes/admin.conf"
+SERVICELB = """
+apiVersion: apps/v1
+kind: DaemonSet
+metadata: {name: svclb-web, namespace: kube-system}
+spec:
+  selector: {matchLabels: {app: svclb-web}}
+  template:
+    metadata: {labels: {app: svclb-web}}
+    spec:
+      nodeSelector: {kubernetes.io/hostname: nowhere}
+      containers: [{name: lb-tcp-80, image: "rancher/klipper-lb:v0.4.9"}]
+"""
+K3S = f"""
+    #!/bin/sh
+    set -e
+    case $1 in
+      kubectl) shift; exec kubectl {ADMIN} "$@" ;;
+      server) ;;
+      *) echo "unexpected: $*" >&2; exit 1 ;;
+    esac
+    arguments='"server"' serves=apply
+    for name in $(cat /etc/rancher/k3s/config.yaml.d/*.yaml 2>/dev/null | sed -n '/^disable+:/,$s/^ *- //p'); do
+      arguments="$arguments,\\"--disable\\",\\"$name\\""
+      [ "$name" != servicelb ] || serves=delete
+    done
+    kubectl {ADMIN} annotate --overwrite node node1 "k3s.io/node-args=[$arguments]"
+    kubectl {ADMIN} "$serves" --filename=/etc/rancher/servicelb.yaml || [ "$serves" = delete ]
+"""
+UNIT = "[Service]\nType=oneshot\nRemainAfterExit=yes\nExecStart=/usr/local/bin/k3s server\n"
+
+
+def text(play: Play) -> str:
+    return " ".join(play.output.split())
+
+
+def deploy(home: Home, **variables: object) -> Play:
+    return home.site("--tags=deploy", "--extra-vars", json.dumps(variables))
+
+
+def running_image(home: Home) -> str:
+    daemon_set = home.get("--namespace=metallb-system", "daemonset", "speaker")
+    image: str = daemon_set["spec"]["template"]["spec"]["containers"][0]["image"]
+    return image
+
+
+@pytest.fixture(scope="class")
+def k3s(home: Home) -> Iterator[None]:
+    """The stand-in, with ServiceLB running."""
+    files = {
+        "/usr/local/bin/k3s": textwrap.dedent(K3S).lstrip(),
+        "/etc/systemd/system/k3s.service": UNIT,
+        "/etc/rancher/servicelb.yaml": SERVICELB,
+    }
+    home.on("node1", "mkdir -p /etc/rancher /var/lib/rancher/k3s/server")
+    for path, content in files.items():
+        home.on("node1", f"cat > {path}", stdin=content)
+    home.on("node1", "chmod 755 /usr/local/bin/k3s && systemctl daemon-reload && systemctl restart k3s")
+    yield
+    home.on("node1", f"systemctl stop k3s; rm -rf /var/lib/rancher /etc/rancher {' '.join(files)}")
+    home.on("node1", "systemctl daemon-reload")
+    home.kubectl("annotate", "node", "node1", "k3s.io/node-args-")
+    home.kubectl("--namespace=kube-system", "delete", "daemonset", "svclb-web", "--ignore-not-found")
+
+
+def test_another_version_and_back(home: Home, tmp_path: Path) -> None:
+    """Going back is going forward to what is installed: the same play, and Services keep their addresses."""
+    before = running_image(home)
+    shutil.copytree(PROJECT / "speaker", tmp_path / "speaker", ignore=shutil.ignore_patterns(".*", "__pycache__"))
+    init = tmp_path / "speaker/src/lantern/__init__.py"
+    init.write_text(init.read_text().replace('__version__ = "', '__version__ = "9.'))
+    assert deploy(home, deploy_source=str(tmp_path / "speaker")).returncode == 0
+    assert running_image(home).startswith("localhost/lantern:9.")
+    assert "The lantern is lit." in home.curl(ADDRESS)
+
+    back = deploy(home)
+    assert back.returncode == 0, back.output
+    assert running_image(home) == before
+    assert home.service_address() == ADDRESS and "The lantern is lit." in home.curl(ADDRESS)
+    assert "localhost/lantern:9." not in home.on("node2", "ctr -n k8s.io images ls -q")
+
+
+@pytest.mark.usefixtures("k3s")
+class TestOnK3s:
+    def test_servicelb_is_refused_with_the_way_out(self, home: Home) -> None:
+        refused = deploy(home)
+        assert refused.returncode != 0
+        for words in ("k3s ServiceLB already serves", "k3s server node1", "deploy_disable_servicelb: true"):
+            assert words in text(refused)
+        assert refused.changed == {}
+
+    def test_servicelb_is_switched_off_on_request(self, home: Home) -> None:
+        looked = home.site("--tags=deploy", "--check", "--diff", "--extra-vars", "lantern_disable_servicelb=true")
+        assert looked.returncode == 0, looked.output
+        assert "disable+:" in looked.output and home.on("node1", f"ls {SETTING}", check=False) == ""
+
+        done = deploy(home, lantern_disable_servicelb=True)
+        assert done.returncode == 0, done.output
+        assert "disable+:\n  - servicelb" in home.on("node1", f"cat {SETTING}")
+        assert "svclb-web" not in home.kubectl("--namespace=kube-system", "get", "daemonsets", "--output=name")
+        again = deploy(home, lantern_disable_servicelb=True)
+        assert again.returncode == 0 and again.changed == {}, again.output
+
+    def test_reset_can_leave_services_their_addresses(self, home: Home) -> None:
+        router = home.on("router", "cat /etc/dnsmasq.conf")
+        done = home.play("playbooks/reset.yml", "--extra-vars", "lantern_keep_addresses=true")
+        assert done.returncode == 0, done.output
+        assert "Services keep their addresses" in text(done)
+        assert home.service_address() == ADDRESS and home.curl(ADDRESS) == ""
+        assert home.on("router", "cat /etc/dnsmasq.conf") == router, "nobody else may get the addresses meanwhile"
+        assert home.on("node1", f"ls {SETTING}") != "", "ServiceLB would give the Services other addresses"
+        left = home.kubectl(
+            "--namespace=metallb-system", "get", "ipaddresspools,deployments,daemonsets", "--output=name"
+        )
+        assert left.split() == ["ipaddresspool.metallb.io/default"]
+        again = home.play("playbooks/reset.yml", "--extra-vars", "lantern_keep_addresses=true")
+        assert again.returncode == 0 and again.changed == {}, again.output
+
+    def test_a_whole_reset_gives_k3s_its_servicelb_back(self, home: Home) -> None:
+        done = home.play("playbooks/reset.yml", "--tags=deploy")
+        assert done.returncode == 0, done.output
+        assert home.on("node1", f"ls {SETTING}", check=False) == ""
+        assert "svclb-web" in home.kubectl("--namespace=kube-system", "get", "daemonsets", "--output=name")
+        assert home.service_address() == ""
+
+
+def test_and_everything_can_be_set_up_again(home: Home) -> None:
+    run = home.site()
+    assert run.returncode == 0, run.output
+    assert home.service_address() == ADDRESS and "The lantern is lit." in home.curl(ADDRESS)
