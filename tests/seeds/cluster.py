@@ -52,11 +52,6 @@ class Cluster:
         assert played.returncode == 0, played.output
         return played
 
-    def put(self, manifest: str, path: str) -> None:
-        """A file of the write-up, where its commands expect it."""
-        text = (MANIFESTS / manifest).read_text()
-        self.home.on("node1", f'cd /root; mkdir -p "$(dirname {path})"; cat > {path}', stdin=text)
-
     def console(self, commands: str, *, stdin: str = "") -> str:
         """Run shell commands as they are typed at the control plane; the first that fails ends it."""
         return self.home.on("node1", CONSOLE + commands, stdin=stdin)

@@ -9,13 +9,13 @@ from __future__ import annotations
 
 import ipaddress
 from dataclasses import dataclass
-from typing import Union
+from typing import Tuple, Union
 
 from .problem import Problem
 
 Address = Union[ipaddress.IPv4Address, ipaddress.IPv6Address]
 Network = Union[ipaddress.IPv4Network, ipaddress.IPv6Network]
-Point = tuple[int, int]
+Point = Tuple[int, int]
 """An address as (version, value): sorts over both families and compares fast."""
 
 NOTATIONS = 'Write a CIDR such as "192.168.2.128/25" or a range such as "192.168.2.128-192.168.2.254".'

@@ -109,6 +109,9 @@ class Failover:
 
     def set_snapshot(self, snapshot: Snapshot, *, current: bool = True, now: float) -> None:
         """The cluster by the API server; `current`: the connection to it stands."""
+        if self._snapshot is None:
+            # Whom to listen to is known only from now on: where the others are is in the snapshot, too.
+            self._started = self._clock.lived(now, None)
         self._snapshot, self._current = snapshot, current
         self._index.update(snapshot)
         self._hash.forget()

@@ -302,6 +302,16 @@ def test_node_whose_cable_was_plugged_listens_before_it_announces() -> None:
     assert desk.announced
 
 
+def test_speaker_listens_from_when_it_knows_the_cluster() -> None:
+    """An API server that answers late must not make it think that it has listened long enough."""
+    failover = Failover("a", VipIndex(), Options(), Random(1), Clock(0.03))
+    failover.start(now=0)
+    failover.set_interfaces({"eth0": MAC}, now=0)
+    failover.set_snapshot(snapshot("a", "b"), now=60)
+    failover.handle_timer(now=60.01)
+    assert not [effect for effect in failover.drain() if isinstance(effect, effects.Took)]
+
+
 def test_speaker_that_has_not_begun_leaves_at_once() -> None:
     failover = Failover("a", VipIndex(), Options(), Random(1), Clock(0.03))
     failover.start(now=0)
