@@ -34,6 +34,11 @@ _LEAVE_SECONDS = 1.0
 _MEETING_SECONDS = 5.0
 
 
+def is_lantern(member: Member) -> bool:
+    """Whether the member understands what Lantern's speakers tell each other."""
+    return member.meta.startswith(CAPABILITY)
+
+
 def read_key(folder: str) -> bytes | None:
     """The key that all speakers share, as MetalLB derives it; None when there is none."""
     try:
@@ -133,7 +138,7 @@ class Membership:
     @property
     def foreign(self) -> list[str]:
         """Names of members that are here and do not understand what Lantern's speakers tell each other."""
-        return [member.name for member in self.members if member.present and not member.meta.startswith(CAPABILITY)]
+        return [member.name for member in self.members if member.present and not is_lantern(member)]
 
     def view(self) -> list[dict[str, Any]]:
         """The members for people and programs: name, address, state, round-trip time in milliseconds."""
@@ -144,7 +149,7 @@ class Membership:
                 "address": member.endpoint.host,
                 "port": member.port,
                 "state": member.state.name.lower(),
-                "implementation": "lantern" if member.meta.startswith(CAPABILITY) else "other",
+                "implementation": "lantern" if is_lantern(member) else "other",
                 "round_trip_ms": round(trips[member.name].smoothed * 1000, 2) if member.name in trips else None,
             }
             for member in sorted(self.members, key=lambda item: item.name)

@@ -19,7 +19,7 @@ from lantern.adapters.rtnetlink import default_gateways
 from lantern.announce.layer2 import Layer2Announcer
 from lantern.app import failover_effects as effects
 from lantern.app.failover import Failover, Options
-from lantern.app.membership import CAPABILITY, Membership
+from lantern.app.membership import Membership, is_lantern
 from lantern.app.roster import Presence
 from lantern.core.announce import Decision
 from lantern.core.model import Snapshot
@@ -167,7 +167,7 @@ class OwnerElection:
 def _presence(member: Member) -> Presence:
     if not member.present:
         return Presence.FAILED
-    return Presence.SPEAKER if member.meta.startswith(CAPABILITY) else Presence.FOREIGN
+    return Presence.SPEAKER if is_lantern(member) else Presence.FOREIGN
 
 
 def _rounded(seconds: float | None) -> float | None:

@@ -146,17 +146,14 @@ class Speaker:
             await self._api.close()
 
     def _status_server(self) -> StatusServer:
-        if self._membership is None or self._election is None:
+        membership, election = self._membership, self._election
+        if membership is None or election is None:
             return StatusServer(self._registry, self.not_ready, {"/members": lambda: []})
         about = announcements.AnnouncementPages(
-            self._settings.node_name, self._election.machine, self._election.index, self._foreign
+            self._settings.node_name, election.machine, election.index, lambda: membership.foreign
         )
-        pages = {"/members": self._membership.view, announcements.PATH: about.overview}
+        pages = {"/members": membership.view, announcements.PATH: about.overview}
         return StatusServer(self._registry, self.not_ready, pages, {announcements.PATH: about.about})
-
-    def _foreign(self) -> list[str]:
-        """Members that are not Lantern's."""
-        return [] if self._membership is None else self._membership.foreign
 
     async def _hand_over(self) -> None:
         """Let others take over what this node announces, then say goodbye. MetalLB's speakers wait for that one."""
@@ -224,7 +221,8 @@ class Speaker:
         return self._election is None or self._election.owned(address)
 
     def _is_cluster_mac(self, mac: bytes) -> bool:
-        return mac in self._macs or (self._election is not None and self._election.machine.is_cluster_mac(mac))
+        # What the speakers have told is in memory; for the rest the kernel must be asked.
+        return (self._election is not None and self._election.machine.is_cluster_mac(mac)) or mac in self._macs
 
     def _gossiped(self, event: Event) -> None:
         if self._membership is None or self._election is None:
