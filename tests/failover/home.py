@@ -150,15 +150,8 @@ class Home:
     @contextlib.contextmanager
     def frozen_speaker(self, node: str) -> Iterator[None]:
         """A speaker does not run (SIGSTOP) for the length of the body."""
-        pids = self._speaker_processes(node)
-        for pid in pids:
-            os.kill(pid, signal.SIGSTOP)
-        try:
+        with processes.frozen(self._speaker_processes(node)):
             yield
-        finally:
-            for pid in pids:
-                with contextlib.suppress(ProcessLookupError):
-                    os.kill(pid, signal.SIGCONT)
 
     def delete_speaker(self, node: str) -> None:
         """Have a speaker's pod deleted, as `kubectl delete pod` does."""

@@ -6,9 +6,7 @@ from __future__ import annotations
 
 import contextlib
 import http.client
-import os
 import secrets
-import signal
 import time
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -126,15 +124,8 @@ class Scene:
     @contextlib.contextmanager
     def frozen_leader(self) -> Iterator[None]:
         """Stop the leading controller by SIGSTOP for the length of the body, then let it go on."""
-        pids = processes.of_container(self.pods.leader().container)
-        for pid in pids:
-            os.kill(pid, signal.SIGSTOP)
-        try:
+        with processes.frozen(processes.of_container(self.pods.leader().container)):
             yield
-        finally:
-            for pid in pids:
-                with contextlib.suppress(ProcessLookupError):
-                    os.kill(pid, signal.SIGCONT)
 
 
 def _ips(item: dict[str, Any]) -> list[str]:
