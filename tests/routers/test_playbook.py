@@ -63,7 +63,7 @@ def test_a_router_set_by_hand(lan: Lan, tmp_path: Path) -> None:
     refused = play(tmp_path, reserve, manual, on=prober)
     assert refused.returncode != 0, refused.stdout
     numbers = "start 192.168.2.2 and end 192.168.2.149"
-    for words in (f"http://{ROUTER}", numbers, "offers 192.168.2.150", "in the reach of others"):
+    for words in (f"http://{ROUTER}", numbers, "offers 192.168.2.15", "in the reach of others"):
         assert words in refused.stdout, refused.stdout
     warned = play(tmp_path, reserve, manual, on=prober, options=["--extra-vars", "reserve_proof=warn"])
     assert warned.returncode == 0 and "WARNING: The DHCP server 192.168.2.1 offers" in warned.stdout, warned.stdout

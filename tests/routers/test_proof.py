@@ -40,7 +40,8 @@ def test_an_unreserved_pool_is_found_out_and_no_lease_comes_about(lan: Lan) -> N
     serve(lan.router, ["192.168.2.100,192.168.2.200"], "no-ping")
     found = lan.prove(POOL, servers=[ROUTER])
     assert found["verdict"] == "failed"
-    assert "192.168.2.150" in found["problems"][0] and ROUTER in found["problems"][0]
+    # One time in ten the offer to the first client, which asks for no address, already lies in the pool.
+    assert f"{ROUTER} offers 192.168.2.15" in found["problems"][0]
     assert lan.router.run("cat", "/var/lib/misc/dnsmasq.leases", check=False).stdout == ""
 
 
