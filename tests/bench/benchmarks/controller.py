@@ -20,8 +20,8 @@ from .services import CLIENTS
 from .session import Session
 
 SINGLE_COUNT = 20
-CHURN_COUNT = 10
-RESTARTS = 3
+CHURN_COUNT = 20
+STOPS = 3
 # Of which Services are made around a stop: every tenth of a second, for this long after it.
 PROBE_INTERVAL = 0.1
 PROBE_SECONDS = 3.0
@@ -30,7 +30,7 @@ IDLE_SECONDS = 60.0
 
 def scenarios(sizes: tuple[int, ...]) -> tuple[Scenario, ...]:
     """All scenarios in the order they build on each other; `sizes`: numbers of Services, ascending."""
-    sized = [scenario(size) for size in sizes for scenario in (_burst, _churn, _idle, _restart, _stop, _kill)]
+    sized = [scenario(size) for size in sizes for scenario in (_burst, _churn, _idle, *_STOPS)]
     return (_SINGLE, *sized)
 
 
@@ -201,6 +201,7 @@ def _churn(size: int) -> Scenario:
 
     def measure(session: Session) -> None:
         session.ensure(size)
+        session.settle()
         marked = session.audit.position()
         waits = []
         for _ in range(CHURN_COUNT):
@@ -286,9 +287,35 @@ def _idle(size: int) -> Scenario:
     )
 
 
-def _restart(size: int) -> Scenario:
-    """All controllers killed; pods are deleted without grace, so that new ones start from nothing."""
+def _killed(size: int) -> Scenario:
+    def stop(session: Session) -> None:
+        for pod in session.pods.of("controller"):
+            processes.kill(pod.container)
 
+    row = Row(
+        key=f"killed@{size}",
+        what=f"With {size:,} Services: all controllers killed (SIGKILL) → a new Service has its IP",
+        how="the same, once; kubelet starts them again in their pods",
+        target=_START.get(size),
+    )
+    return _outages(row, "killed", size, stop, 1)
+
+
+def _deleted(size: int) -> Scenario:
+    def stop(session: Session) -> None:
+        for pod in session.pods.of("controller"):
+            session.services.api.delete(pods.path(pod.name))
+
+    row = Row(
+        key=f"deleted@{size}",
+        what=f"With {size:,} Services: all controllers' pods deleted → a new Service has its IP",
+        how=f"the same, worst of {STOPS}; new pods start from nothing",
+        target=_START.get(size),
+    )
+    return _outages(row, "deleted", size, stop, STOPS)
+
+
+def _lost(size: int) -> Scenario:
     def stop(session: Session) -> None:
         controllers = session.pods.of("controller")
         for pod in controllers:
@@ -296,66 +323,58 @@ def _restart(size: int) -> Scenario:
         for pod in controllers:
             processes.kill(pod.container)
 
-    return Scenario(
-        name="restart",
-        rows=(
-            Row(
-                key=f"restart@{size}",
-                what=f"With {size:,} Services: all controllers' pods killed and deleted → a new Service has its IP",
-                how=f"longest wait of Services made every {PROBE_INTERVAL:g} s around it, worst of {RESTARTS}",
-                target={1000: 3, 5000: 6}.get(size),
-            ),
-        ),
-        measure=lambda session: _measure_outages(session, f"restart@{size}", size, stop, RESTARTS),
+    row = Row(
+        key=f"lost@{size}",
+        what=f"With {size:,} Services: all controllers killed and deleted without grace → a new Service has its IP",
+        how=f"the same, worst of {STOPS}; new pods of other names, so that an elected one's Lease has to expire",
     )
+    return _outages(row, "lost", size, stop, STOPS)
 
 
-def _stop(size: int) -> Scenario:
+def _stopped(size: int) -> Scenario:
     def stop(session: Session) -> None:
         session.services.api.delete(pods.path(session.pods.leader().name))
 
-    return Scenario(
-        name="stop",
-        rows=(
-            Row(
-                key=f"stop@{size}",
-                what=f"With {size:,} Services: leading controller's pod deleted gracefully → a new Service has its IP",
-                how=f"the same, worst of {RESTARTS}",
-                target=1,
-            ),
-        ),
-        measure=lambda session: _measure_outages(session, f"stop@{size}", size, stop, RESTARTS),
+    row = Row(
+        key=f"stopped@{size}",
+        what=f"With {size:,} Services: leading controller's pod deleted gracefully → a new Service has its IP",
+        how=f"longest wait of Services made every {PROBE_INTERVAL:g} s around it, worst of {STOPS}",
+        target=1,
     )
+    return _outages(row, "stopped", size, stop, STOPS)
 
 
-def _kill(size: int) -> Scenario:
+def _leader(size: int) -> Scenario:
     def stop(session: Session) -> None:
         processes.kill(session.pods.leader().container)
 
-    return Scenario(
-        name="kill",
-        rows=(
-            Row(
-                key=f"kill@{size}",
-                what=f"With {size:,} Services: leading controller killed (SIGKILL) → a new Service has its IP",
-                how="the same, once; kubelet starts it again in its pod",
-                target=5,
-            ),
-        ),
-        # Once: after a second kill kubelet waits for ten seconds before it starts the container again.
-        measure=lambda session: _measure_outages(session, f"kill@{size}", size, stop, 1),
+    row = Row(
+        key=f"leader@{size}",
+        what=f"With {size:,} Services: leading controller killed (SIGKILL) → a new Service has its IP",
+        how="the same, once",
+        target=5,
     )
+    return _outages(row, "leader", size, stop, 1)
 
 
-def _measure_outages(session: Session, key: str, size: int, stop: Callable[[Session], None], count: int) -> None:
-    session.ensure(size)
-    outages = []
-    for _ in range(count):
-        session.pods.wait_ready()
-        outages.append(_outage(session, lambda: stop(session)))
-        session.settle()
-    session.record(key, max(outages), outages)
-    session.fail_on_clash(key)
+# Containers that were killed come last and once each: after a second kill kubelet waits for ten seconds and more before
+# it starts a container again, and pods that were deleted have taken the place of those that were killed before.
+_STOPS = (_stopped, _leader, _deleted, _killed, _lost)
+_START = {1000: 3.0, 5000: 6.0}
+
+
+def _outages(row: Row, name: str, size: int, stop: Callable[[Session], None], count: int) -> Scenario:
+    def measure(session: Session) -> None:
+        session.ensure(size)
+        outages = []
+        for _ in range(count):
+            session.pods.wait_ready()
+            session.settle()
+            outages.append(_outage(session, lambda: stop(session)))
+        session.record(row.key, max(outages), outages)
+        session.fail_on_clash(row.key)
+
+    return Scenario(name=name, rows=(row,), measure=measure)
 
 
 def _outage(session: Session, stop: Callable[[], None]) -> float:

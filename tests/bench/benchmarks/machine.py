@@ -7,9 +7,15 @@ from __future__ import annotations
 import datetime
 import os
 import platform
+import time
 from pathlib import Path
 
 from homelab import artifacts
+
+REST_SECONDS = 120.0
+# Of all processors' time; three idle nodes with their API server need about a fifth.
+_BUSY_AT_REST = 0.4
+_GLANCE_SECONDS = 3.0
 
 
 def facts() -> dict[str, str]:
@@ -24,3 +30,20 @@ def facts() -> dict[str, str]:
         "Kubernetes": f"{artifacts.KUBERNETES_VERSION}, etcd {artifacts.ETCD_VERSION}, 3 nodes, all on this machine",
         "Python of the measuring side": platform.python_version(),
     }
+
+
+def wait_for_rest() -> None:
+    """Wait until the processors are mostly idle, at most `REST_SECONDS`: some machines never are."""
+    deadline = time.monotonic() + REST_SECONDS
+    while time.monotonic() < deadline:
+        before = _processor_times()
+        time.sleep(_GLANCE_SECONDS)
+        idle, total = (now - then for now, then in zip(_processor_times(), before, strict=True))
+        if idle >= (1 - _BUSY_AT_REST) * total:
+            return
+
+
+def _processor_times() -> tuple[int, int]:
+    """Ticks that all processors have been idle, and in all; proc_stat(5)."""
+    ticks = [int(number) for number in Path("/proc/stat").read_text().splitlines()[0].split()[1:9]]
+    return ticks[3] + ticks[4], sum(ticks)

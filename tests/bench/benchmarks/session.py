@@ -10,6 +10,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
+from . import machine
 from .api import ClusterApi
 from .audit import AuditLog
 from .contenders import Contender
@@ -75,7 +76,7 @@ class Session:
             self.settle()
 
     def settle(self) -> None:
-        """Wait until every Service has its endpoints and the load balancer has stopped writing.
+        """Wait until every Service has its endpoints, the load balancer has stopped writing and the machine rests.
 
         Raises:
             TimeoutError: that does not come about.
@@ -90,6 +91,8 @@ class Session:
                 since = time.monotonic()
             if since > deadline:
                 raise TimeoutError(f"the load balancer still writes after {ASSIGN_SECONDS:.0f} s")
+        # kube-proxy writes its rules for long after that; all nodes share this machine's processors.
+        machine.wait_for_rest()
 
     def _has_endpoints(self) -> bool:
         slices = f"/apis/discovery.k8s.io/v1/namespaces/{NAMESPACE}/endpointslices"

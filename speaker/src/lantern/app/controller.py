@@ -45,7 +45,9 @@ log = logging.getLogger("lantern.controller")
 LEASE = "lantern-controller"
 # One core's part that deciding may take while changes keep coming; the rest is for writing.
 _SHARE = 0.5
-_STOP_SECONDS = 0.5
+# What is under way may take this long to finish; the Lease of one that gives up has to expire, which takes longer.
+_DRAIN_SECONDS = 2.0
+_FLUSH_SECONDS = 0.5
 
 
 def run(settings: ControllerSettings) -> int:
@@ -115,9 +117,9 @@ class Controller:
 
     async def _hand_over(self) -> None:
         """Give the Lease back when nothing is under way any more; else it has to expire."""
-        if await self._assigner.drain(_STOP_SECONDS):
+        if await self._assigner.drain(_DRAIN_SECONDS):
             with suppress(TimeoutError):
-                async with asyncio.timeout(_STOP_SECONDS):
+                async with asyncio.timeout(_FLUSH_SECONDS):
                     await self._memory.flush()
             await self._lease.release()
 
