@@ -39,7 +39,8 @@ def main(arguments: list[str] | None = None) -> int:
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
         signal.signal(number, lambda received, _: sys.exit(128 + received))
     try:
-        results = json.loads(options.render.read_text()) if options.render else _measure(options)
+        kept = [json.loads(file.read_text()) for file in options.render]
+        results = report.merge(kept) if kept else _measure(options)
     except LabError as error:
         print(f"bench: {error}", file=sys.stderr)
         return 1
@@ -61,7 +62,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--failovers", type=_positive, default=20, metavar="N", help="deaths of each kind (default 20)")
     parser.add_argument("--minutes", type=_positive, default=30, metavar="N", help="of bad cables (default 30)")
     parser.add_argument("--output", type=Path, default=lab.PROJECT / "docs", metavar="FOLDER", help="default: docs")
-    parser.add_argument("--render", type=Path, metavar="FILE", help="measure nothing: render these raw results")
+    parser.add_argument(
+        "--render", type=Path, nargs="+", default=[], metavar="FILE", help="measure nothing: one page of raw results"
+    )
     return parser
 
 

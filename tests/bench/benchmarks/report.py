@@ -31,6 +31,20 @@ how many times better Lantern's median is than MetalLB's. ✓ and ✗ say whethe
 """
 
 
+def merge(several: Sequence[Results]) -> Results:
+    """One set of results out of several of the same machine: long rows need not be measured with the others."""
+    first = several[0]
+    options = [results["options"] for results in several]
+    dates = sorted({results["machine"]["Date"] for results in several if "Date" in results["machine"]})
+    return {
+        "machine": first["machine"] | ({"Date": f"{dates[0]} to {dates[-1]}"} if len(dates) > 1 else {}),
+        "versions": {name: text for results in several for name, text in results["versions"].items()},
+        "options": {**options[0], "sizes": sorted({size for one in options for size in one["sizes"]})},
+        "sessions": [session for results in several for session in results["sessions"]],
+        "micro": {name: figures for results in several for name, figures in results["micro"].items()},
+    }
+
+
 def markdown(results: Results) -> str:
     """The whole page."""
     parts = [_HEAD, _machine(results)]

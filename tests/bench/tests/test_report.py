@@ -55,6 +55,19 @@ def test_rows_hold_target_both_contenders_and_the_ratio(results: dict[str, Any])
     assert _row(page, "One more address out of a /16")[2:] == ["µs", "≤ 20 ✓", "8.5 (8–9)", "26,000", "3,059×"]
 
 
+def test_results_of_several_measurements_make_one_page(results: dict[str, Any]) -> None:
+    more = {
+        **results,
+        "options": {"sizes": [5000]},
+        "sessions": [_session("lantern", 1, burst_last__5000=130.0), _session("lantern", 1, single_p50=26.0)],
+        "micro": {},
+    }
+    page = report.markdown(report.merge([results, more]))
+    assert _row(page, "5,000 Services created by 8 clients")[3:] == ["", "130", "–", ""]
+    assert _row(page, "One Service on an idle cluster")[4:] == ["20 (20–26)", "40", "2×"]
+    assert _row(page, "One more address out of a /16")[4] == "8.5 (8–9)"
+
+
 def test_a_target_that_is_missed_is_said_so(results: dict[str, Any]) -> None:
     for session in results["sessions"]:
         session["values"]["single_p50"] = 31.0
