@@ -92,9 +92,10 @@ class ClusterApi:
                 connection may merely have been idle for too long).
         """
         for attempt in (1, 2):
-            connection: http.client.HTTPConnection | None = None
+            # Where one idle connection has been closed by the server, so have the others.
+            connection = self._take() if attempt == 1 else None
             try:
-                connection = self._take() or self._connect(seconds or REQUEST_SECONDS)
+                connection = connection or self._connect(seconds or REQUEST_SECONDS)
                 data = None if body is None else json.dumps(body)
                 connection.request(method, path, data, {"Content-Type": content, "Accept": "application/json"})
                 answer = connection.getresponse()
