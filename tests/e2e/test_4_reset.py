@@ -30,7 +30,10 @@ def test_the_router_hands_out_what_it_did(home: Home, reset: None) -> None:
 
 def test_nothing_of_it_is_left_on_the_nodes(home: Home, reset: None) -> None:
     for node in ("node1", "node2", "node3"):
-        assert "lantern" not in home.on(node, "ls /etc/sysctl.d /var/lib; ctr -n k8s.io images ls -q").lower()
+        assert (
+            "lantern"
+            not in home.on(node, "ls /etc/sysctl.d /etc/systemd/system /var/lib; ctr -n k8s.io images ls -q").lower()
+        )
 
 
 def test_nothing_of_it_is_left_in_the_cluster(home: Home, reset: None) -> None:

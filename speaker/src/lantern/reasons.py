@@ -57,6 +57,7 @@ class Reason(Enum):
     NOT_OWNER = "notOwner"
     NO_INTERFACE = "noInterface"
     NO_CARRIER = "noCarrier"
+    NODE_ADDRESS_LOST = "nodeAddressLost"
     NO_SPEAKER = "noSpeaker"
     STARTING = "speakerStarting"
     LEAVING = "speakerLeaving"
@@ -109,6 +110,7 @@ _MEANINGS: dict[Reason, str] = {
     Reason.NOT_OWNER: "another node owns the address",
     Reason.NO_INTERFACE: "none of the interfaces that the L2Advertisement names exists on this node",
     Reason.NO_CARRIER: "no interface for the address has a carrier on this node",
+    Reason.NODE_ADDRESS_LOST: "the node has lost its own address, by which the other nodes reach it",
     Reason.NO_SPEAKER: "no speaker is heard on the node",
     Reason.STARTING: "this speaker has just started and does not know yet what the others announce",
     Reason.LEAVING: "this speaker is stopping and hands its addresses over",

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 from lablib.kube import ApiServer
-from lablib.netns import NODE_MAC, Bridge, Lan, ip
+from lablib.netns import NODE_ADDRESS, NODE_MAC, Bridge, Lan, ip
 from lablib.objects import (
     ADVERTISEMENTS,
     SERVICES,
@@ -99,6 +99,32 @@ def test_announces_answers_and_tells(cluster: ApiServer, lan: Lan, speaker: Star
     status, seconds = running.stop()
     assert status == 0 and seconds < 1.5
     assert not answers(lan)
+
+
+def test_node_that_has_lost_its_address_is_silent_until_it_has_it_again(
+    cluster: ApiServer, lan: Lan, speaker: Start
+) -> None:
+    make_node(cluster, "node2")
+    running = speaker(f"--ml-bindaddr={NODE_ADDRESS}")
+    eventually(lambda: answers(lan), 8, "the LAN host finds the VIP")
+    # As a DHCP client does that is stopped.
+    ip("-n", lan.node, "address", "delete", f"{NODE_ADDRESS}/24", "dev", "eth0")
+    time.sleep(0.2)
+    assert not answers(lan)
+    assert 'reason="nodeAddressLost"} 1.0' in running.get("/metrics")[1]
+    assert running.said("not announced from here", reason="nodeAddressLost")
+    ip("-n", lan.node, "address", "add", f"{NODE_ADDRESS}/24", "dev", "eth0")
+    eventually(lambda: answers(lan), 8, "the LAN host finds the VIP again")
+
+
+def test_only_node_goes_on_with_another_address(cluster: ApiServer, lan: Lan, speaker: Start) -> None:
+    running = speaker(f"--ml-bindaddr={NODE_ADDRESS}")
+    eventually(lambda: answers(lan), 8, "the LAN host finds the VIP")
+    ip("-n", lan.node, "address", "replace", "192.168.2.12/24", "dev", "eth0")
+    ip("-n", lan.node, "address", "delete", f"{NODE_ADDRESS}/24", "dev", "eth0")
+    time.sleep(0.2)
+    assert answers(lan)
+    assert not running.said("withdrawn")
 
 
 def test_gained_address_is_announced_unasked(cluster: ApiServer, lan: Lan, speaker: Start) -> None:

@@ -4,12 +4,16 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
+from contextlib import closing
+from ipaddress import ip_address
 
 import pytest
 from lablib.announcer import Announcer, announcing
-from lablib.netns import NODE_ADDRESS, NODE_MAC, Lan, ip
+from lablib.netns import NODE_ADDRESS, NODE_ADDRESS_V6, NODE_MAC, Lan, inside, ip
 from lablib.process import eventually
+from lantern.adapters.rtnetlink import LinkEvents, is_local
 
 VIP = "192.168.2.128"
 VIP_V6 = "fd00:2::128"
@@ -90,6 +94,22 @@ def test_port_of_a_bridge_is_not_announced_on(lan: Lan) -> None:
         _bridge(lan)
         uses(node, "br0")
         answered(lan, NODE_MAC, VIP)
+
+
+@pytest.mark.parametrize(("address", "bits"), [(NODE_ADDRESS, 24), (NODE_ADDRESS_V6, 64)])
+def test_kernel_tells_at_once_that_the_node_has_lost_its_address(lan: Lan, address: str, bits: int) -> None:
+    async def lose() -> tuple[bool, bool, float]:
+        clock = asyncio.get_running_loop().time
+        with closing(LinkEvents()) as events:
+            before = is_local(ip_address(address))
+            ip("-n", lan.node, "address", "delete", f"{address}/{bits}", "dev", "eth0")
+            began = clock()
+            await events.wait(5)
+            return before, is_local(ip_address(address)), clock() - began
+
+    before, after, seconds = inside(lan.node, lambda: asyncio.run(lose()))
+    assert before and not after
+    assert seconds < 1
 
 
 def test_other_address_on_the_interface_changes_nothing(lan: Lan) -> None:

@@ -9,14 +9,13 @@ from dataclasses import replace
 from ipaddress import ip_address
 from typing import Any
 
-from fakes.records import advertisement, node, pool, service
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from lantern.core.candidates import Candidate
-from lantern.core.model import Endpoint, ServiceKey, Snapshot
+from lantern.core.model import ServiceKey
 from lantern.core.spread import Field, balance, place
 from lantern.core.succession import Succession
-from lantern.core.vips import Vip, VipIndex, VipKey
+from lantern.core.vips import Vip, VipKey
 from lantern.tenure import Bulletin
 
 NAMES = ("a", "b", "c", "d", "e")
@@ -161,28 +160,3 @@ def test_those_alive_keep_what_they_have_while_a_dead_one_is_followed(vips: list
     for key, (owner,) in before.items():
         if owner != victim:
             assert owner in after[key]
-
-
-services = st.lists(
-    st.tuples(st.sampled_from("abcdef"), st.lists(st.integers(1, 5), min_size=0, max_size=2, unique=True)),
-    max_size=6,
-    unique_by=lambda item: item[0],
-)
-
-
-@given(st.lists(st.tuples(services, st.sets(st.sampled_from(NAMES), min_size=1)), min_size=1, max_size=5))
-def test_index_after_any_changes_is_as_if_made_anew(history: list[tuple[Any, set[str]]]) -> None:
-    index = VipIndex()
-    for listed, names in history:
-        made = tuple(service(name, *(f"10.9.0.{number}" for number in numbers)) for name, numbers in listed)
-        state = Snapshot(
-            pools=(pool("home", "10.9.0.0/24"),),
-            services=made,
-            endpoints={item.key: (Endpoint("a", True),) for item in made},
-            nodes={name: node(name) for name in names},
-            advertisements=(advertisement(),),
-        )
-        index.update(state)
-        anew = VipIndex()
-        anew.update(state)
-        assert (index.vips, index.vip_of, index.denied) == (anew.vips, anew.vip_of, anew.denied)

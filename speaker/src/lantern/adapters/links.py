@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 
 from lantern.adapters import rtnetlink
@@ -78,14 +78,15 @@ def exclusion(patterns: Sequence[str] = EXCLUDED_INTERFACES) -> re.Pattern[str]:
 def scan(
     excluded: re.Pattern[str],
     list_links: Callable[[], Iterable[LinkRecord]] = rtnetlink.links,
-    list_addresses: Callable[[], Iterable[AddressRecord]] = rtnetlink.addresses,
+    list_addresses: Callable[[Collection[int]], Iterable[AddressRecord]] = rtnetlink.addresses,
 ) -> dict[str, Link]:
     """All interfaces of this network namespace that are not excluded, by name; also those that are down.
 
     Raises OSError when the kernel does not answer.
     """
+    found = [link for link in list_links() if not excluded.search(link.name)]
     by_index: dict[int, set[Address]] = {}
-    for record in list_addresses():
+    for record in list_addresses({link.index for link in found}):
         by_index.setdefault(record.index, set()).add(record.address)
     return {
         link.name: Link(
@@ -96,6 +97,5 @@ def scan(
             link.master != 0,
             frozenset(by_index.get(link.index, ())),
         )
-        for link in list_links()
-        if not excluded.search(link.name)
+        for link in found
     }

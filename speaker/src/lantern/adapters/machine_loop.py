@@ -51,8 +51,10 @@ class MachineLoop(Generic[E]):
                     self._deliver(effect)
         finally:
             self._pumping = False
-        self.close()
         due = self._machine.next_timer()
+        if self._timer is not None and self._timer.when() == due:
+            return
+        self.close()
         if due is not None:
             self._timer = self._loop.call_at(due, self._fire)
 
@@ -63,5 +65,6 @@ class MachineLoop(Generic[E]):
             self._timer = None
 
     def _fire(self) -> None:
+        self._timer = None
         self._machine.handle_timer(now=self.now)
         self.pump()

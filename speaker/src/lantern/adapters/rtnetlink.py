@@ -13,7 +13,7 @@ import ipaddress
 import os
 import socket
 import struct
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 
 from lantern.pools import Address
@@ -76,10 +76,12 @@ def links() -> list[LinkRecord]:
     return [record for kind, body in dumped if kind == _NEWLINK and (record := read_link(body)) is not None]
 
 
-def addresses() -> list[AddressRecord]:
-    """All addresses of all interfaces. Raises OSError."""
+def addresses(of: Collection[int] | None = None) -> list[AddressRecord]:
+    """All addresses of the interfaces with these indexes, of all without any. Raises OSError."""
     dumped = _ask(_GETADDR, _DUMP, _ADDRESS.pack(socket.AF_UNSPEC, 0, 0, 0, 0))
-    return [record for kind, body in dumped if kind == _NEWADDR and (record := read_address(body)) is not None]
+    # With IPVS kube-proxy has an interface that holds an address of every Service: thousands that nobody asks for.
+    bodies = (body for kind, body in dumped if kind == _NEWADDR and (of is None or _index(body) in of))
+    return [record for body in bodies if (record := read_address(body)) is not None]
 
 
 def neighbours() -> dict[Address, bytes]:
@@ -158,6 +160,11 @@ def read_address(body: bytes) -> AddressRecord | None:
             return AddressRecord(index, ipaddress.IPv6Address(packed))
         case _:
             return None
+
+
+def _index(body: bytes) -> int | None:
+    """Of which interface an RTM_NEWADDR message is."""
+    return _ADDRESS.unpack_from(body)[4] if len(body) >= _ADDRESS.size else None
 
 
 def read_neighbour(body: bytes) -> tuple[Address, bytes] | None:

@@ -8,6 +8,7 @@ JSON, for people and for `lantern explain`:
     election  "owner" (an owner stays) or "hash" (MetalLB's)
     speakers  by node, as this one hears them: ready, settled, leaving, interfaces (usable ones), addresses (VIPs)
     foreign   members of gossip that are no speakers of Lantern's
+    addressed whether the node of the speaker that tells has its own address
     services  by NAMESPACE/NAME: addresses, owner (null: nobody known), term, reason (why nobody may announce it);
               on the page of a single one also next (null: nobody)
 
@@ -81,6 +82,7 @@ class AnnouncementPages:
                 for name, word in sorted(speakers.items())
             },
             "foreign": sorted(self._foreign()),
+            "addressed": self._failover.addressed,
         }
 
     def _found(self, key: ServiceKey) -> tuple[Service, Vip | None]:
@@ -143,6 +145,7 @@ def told(page: Any, service: Service) -> Told | None:
             by_hash=page["election"] == "hash",
             speakers={name: _bulletin(word) for name, word in speakers.items()},
             foreign=frozenset(page["foreign"]),
+            addressed=page["addressed"],
             counts={name: word["addresses"] for name, word in speakers.items()},
             owner=said["owner"] or "",
             term=said["term"] or 0,

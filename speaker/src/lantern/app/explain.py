@@ -26,11 +26,12 @@ from lantern.adapters.kube.service_events import assigned, sightings
 from lantern.adapters.kube.writer import Background
 from lantern.app import announcements
 from lantern.app.configuration import Sources
+from lantern.app.service_endpoints import by_service
 from lantern.core.config import Configuration, Inputs, adopt, adopt_part
 from lantern.core.explain import explain, render
 from lantern.core.explain_announcing import Evidence, explain_announcing
 from lantern.core.explain_announcing_text import render_announcing
-from lantern.core.model import Endpoint, Service, ServiceKey, Snapshot
+from lantern.core.model import Service, ServiceKey, Snapshot
 from lantern.core.surroundings import Surroundings
 from lantern.settings import ExplainSettings
 
@@ -115,7 +116,7 @@ async def read_cluster(settings: ExplainSettings, api: KubeApi) -> Cluster:
         pools=speaker.pools or (),
         advertisements=speaker.advertisements,
         nodes={node.name: node for node in nodes.values()},
-        endpoints=_endpoints(slices),
+        endpoints=by_service(slices.values()),
     )
     problems = dict.fromkeys(problem.message for problem in (*controller.problems, *speaker.problems))
     service = _service(allocated.services, key)
@@ -141,14 +142,6 @@ def _adopted(inputs: Inputs) -> Configuration:
 
 def _service(services: tuple[Service, ...], key: ServiceKey) -> Service | None:
     return next((service for service in services if service.key == key), None)
-
-
-def _endpoints(slices: Store[convert.Slice]) -> dict[ServiceKey, tuple[Endpoint, ...]]:
-    endpoints: dict[ServiceKey, tuple[Endpoint, ...]] = {}
-    for part in slices.values():
-        if part.service is not None:
-            endpoints[part.service] = (*endpoints.get(part.service, ()), *part.endpoints)
-    return endpoints
 
 
 async def _allowed(reading: Awaitable[T], what: str, unread: list[str]) -> T | None:

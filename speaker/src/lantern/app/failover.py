@@ -112,19 +112,31 @@ class Failover:
         if self._snapshot is None:
             # Whom to listen to is known only from now on: where the others are is in the snapshot, too.
             self._started = self._clock.lived(now, None)
+        known, was_current = self._snapshot, self._current
         self._snapshot, self._current = snapshot, current
-        self._index.update(snapshot)
-        self._hash.forget()
+        if self._index.update(snapshot):
+            self._hash.forget()
+        elif known is not None and known.nodes == snapshot.nodes and was_current == current:
+            return
         self._touch(now)
 
-    def set_interfaces(self, usable: Mapping[str, bytes], *, present: Collection[str] = (), now: float) -> None:
-        """MAC addresses of the interfaces that can announce and have a carrier; names of all there are."""
+    def set_interfaces(
+        self, usable: Mapping[str, bytes], *, present: Collection[str] = (), addressed: bool = True, now: float
+    ) -> None:
+        """MAC addresses of the interfaces that can announce and have a carrier; names of all there are.
+
+        `addressed`: whether this node has the address by which the others reach it. Without it packets for a Service
+        may still come in, but lead nowhere, and nobody hears this speaker: no interface is of use then.
+        """
+        if not addressed:
+            usable, present = {}, (*usable, *present)
         if usable and not self._interfaces and self._ready:
             # Back on the LAN: others have followed meanwhile, and are to be heard before anything is announced.
             self._ready, self._started = False, self._clock.lived(now, None)
         # What the others are not told of they do not count with.
         self._interfaces = dict(sorted(usable.items())[:MAX_INTERFACES])
         self._standing.present = frozenset((*usable, *present))
+        self._standing.addressed = addressed
         self._touch(now)
 
     def receive(self, peer: str, data: bytes, *, now: float) -> None:
@@ -177,6 +189,11 @@ class Failover:
     def is_cluster_mac(self, mac: bytes) -> bool:
         """Whether another speaker announces with this MAC address."""
         return any(mac in self._macs_of(name) for name in self._members.speakers())
+
+    @property
+    def addressed(self) -> bool:
+        """Whether this node has the address by which the others reach it."""
+        return self._standing.addressed
 
     @property
     def by_hash(self) -> bool:

@@ -79,10 +79,10 @@ class OwnerElection:
         self.machine.set_snapshot(snapshot, current=current, now=self._loop.now)
         self._loop.pump()
 
-    def set_links(self, links: Mapping[str, Link]) -> None:
-        """This node's interfaces by name."""
+    def set_links(self, links: Mapping[str, Link], *, addressed: bool) -> None:
+        """This node's interfaces by name, and whether it has the address by which the others reach it."""
         usable = {name: link.mac for name, link in links.items() if link.speaks_arp and link.has_carrier}
-        self.machine.set_interfaces(usable, present=links.keys(), now=self._loop.now)
+        self.machine.set_interfaces(usable, present=links.keys(), addressed=addressed, now=self._loop.now)
         self._loop.pump()
 
     def receive(self, name: str, data: bytes) -> None:

@@ -43,8 +43,10 @@ async def _supervise(main: Coroutine[Any, Any, None]) -> None:
 
     def stop() -> None:
         nonlocal stopping
-        stopping = True
-        task.cancel()
+        # At a shutdown several may ask for it. To cancel again would cancel what it still has to do.
+        if not stopping:
+            stopping = True
+            task.cancel()
 
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop)

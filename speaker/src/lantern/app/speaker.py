@@ -9,9 +9,9 @@ Ready conditions.
 from __future__ import annotations
 
 import asyncio
-import logging
 from collections import Counter
 from contextlib import closing
+from ipaddress import ip_address
 from typing import Any
 
 from prometheus_client import CollectorRegistry
@@ -25,38 +25,33 @@ from lantern.adapters.kube.l2_status import L2StatusKeeper, Writer
 from lantern.adapters.kube.reflector import Store, follow
 from lantern.adapters.kube.writer import Background, EventRecorder
 from lantern.adapters.links import Link, scan
-from lantern.adapters.logs import fields
-from lantern.adapters.rtnetlink import LinkEvents
+from lantern.adapters.rtnetlink import LinkEvents, is_local
 from lantern.announce.layer2 import Layer2Announcer
 from lantern.app import announcements
 from lantern.app.cluster_macs import ClusterMacs
 from lantern.app.configuration import ConfigurationKeeper, Sources
+from lantern.app.decision_reports import DecisionReports
 from lantern.app.failover import Options
 from lantern.app.layer2_reports import Layer2Reports
 from lantern.app.membership import Membership
 from lantern.app.owner_election import OwnerElection
 from lantern.app.process import run_until_stopped
 from lantern.app.reconcile import Reconciler
-from lantern.core.announce import Claim, Decision, Vantage, Withheld, claims_by_address, claims_by_service, decide
+from lantern.app.service_endpoints import ServiceEndpoints
+from lantern.core.announce import Decision, Vantage, claims_by_address, decide
 from lantern.core.announced import announced
-from lantern.core.diff import difference
 from lantern.core.freshness import FreshAddresses
-from lantern.core.model import Endpoint, L2Advertisement, PoolSpec, Service, ServiceKey, Snapshot
-from lantern.core.requests import Denied, quoted
+from lantern.core.model import L2Advertisement, PoolSpec, Service, Snapshot
 from lantern.core.vips import VipIndex
 from lantern.gossip.effects import Event, MemberEvent, UserMessage
 from lantern.gossip.members import MemberState
 from lantern.metrics import SpeakerMetrics
 from lantern.pools import Address
-from lantern.reasons import Reason
 from lantern.settings import SpeakerSettings
-
-log = logging.getLogger("lantern.speaker")
 
 _SCAN_SECONDS = 2.0
 # Every node has a speaker, so that a burst of changes must not take the cluster's processors.
 _SHARE = 0.1
-_PROTOCOL = "layer2"
 _HANDOVER_SECONDS = 0.5
 
 
@@ -77,7 +72,7 @@ class Speaker:
         self._api = api
         self._registry = CollectorRegistry()
         self._metrics = SpeakerMetrics(self._registry)
-        self._services = Store("services", "/api/v1/services", convert.service)
+        self._services = Store("services", "/api/v1/services", convert.announced_service)
         self._slices = Store("endpointslices", "/apis/discovery.k8s.io/v1/endpointslices", convert.endpoint_slice)
         self._nodes = Store("nodes", "/api/v1/nodes", convert.node)
         sources = Sources.of(settings.namespace, settings.config_map, self._nodes, announces=True)
@@ -91,6 +86,7 @@ class Speaker:
         writer = Writer(settings.node_name, settings.pod_name, settings.pod_uid)
         self._l2_statuses = L2StatusKeeper(api, settings.namespace, writer, self._background)
         self._reports = Layer2Reports(self._events, self._services_of)
+        self._decision_reports = DecisionReports(settings.node_name, self._events, self._metrics)
         self._macs = ClusterMacs(self._nodes.values)
         self._announcer = Layer2Announcer(
             self._metrics,
@@ -112,11 +108,12 @@ class Speaker:
                 self._metrics,
                 self._announce,
             )
+        self._endpoints = ServiceEndpoints()
         self._fresh = FreshAddresses()
         self._excluded = InterfaceExclusions()
         self._links: dict[str, Link] = {}
-        self._announced: dict[ServiceKey, tuple[Claim, ...]] = {}
-        self._withheld: dict[ServiceKey, Denied] = {}
+        self._addressed = True
+        self._decided: Decision | None = None
 
     async def run(self) -> None:
         """For ever, or until cancelled."""
@@ -161,7 +158,7 @@ class Speaker:
             return
         await self._election.leave()
         await self._membership.leave()
-        if self._announced:
+        if self._decided is not None and self._decided.claims:
             await asyncio.sleep(_HANDOVER_SECONDS)
         self._election.close()
 
@@ -173,16 +170,22 @@ class Speaker:
     async def _watch_links(self) -> None:
         with closing(LinkEvents()) as events:
             while True:
-                links = scan(self._excluded.current())
-                if links != self._links:
+                links, addressed = scan(self._excluded.current()), self._is_addressed()
+                if links != self._links or addressed != self._addressed:
                     names_changed = links.keys() != self._links.keys()
-                    self._links = links
+                    self._links, self._addressed = links, addressed
                     self._announcer.set_links(links)
                     if self._election is not None:
-                        self._election.set_links(links)
+                        self._election.set_links(links, addressed=addressed)
                     elif names_changed:
                         self._reconciler.notify()
                 await events.wait(_SCAN_SECONDS)
+
+    def _is_addressed(self) -> bool:
+        """Whether this node has the address by which the others, if there are any, reach it."""
+        own = self._settings.gossip.bind_address
+        alone = all(node.name == self._settings.node_name for node in self._nodes.values())
+        return not own or alone or is_local(ip_address(own))
 
     async def _one_pass(self) -> None:
         # While the cluster is changing the API server has more urgent things to do than to keep Events.
@@ -194,7 +197,7 @@ class Speaker:
         if configuration.pools is None:
             return
         snapshot = self._snapshot(configuration.pools, configuration.advertisements)
-        self._fresh.observe({address for service in self._services.values() for address in service.addresses})
+        self._fresh.observe(snapshot.services)
         if self._membership is not None and self._election is not None:
             self._membership.look_for(self._nodes.values())
             self._election.set_snapshot(snapshot, current=all(store.is_current for store in self._stores))
@@ -208,13 +211,12 @@ class Speaker:
 
     def _announce(self, decided: Decision) -> None:
         """Put a decision into force, and tell of it."""
-        self._announcer.apply(claims_by_address(decided), fresh=self._fresh.addresses)
-        self._fresh.announced(claim.address for claim in decided.claims)
-        for item in decided.withheld:
-            if item.denied.reason is Reason.NOT_OWNER:
-                self._fresh.announced(filter(self._is_owned, item.service.addresses))
+        if self._decided is None or self._decided.claims != decided.claims:
+            self._announcer.apply(claims_by_address(decided), fresh=self._fresh.addresses)
+        self._decided = decided
+        self._fresh.decided(decided, self._is_owned)
         self._l2_statuses.want(announced(decided))
-        self._tell(decided)
+        self._decision_reports.tell(decided)
 
     def _is_owned(self, address: Address) -> bool:
         """Whether another node announces the address that this one does not."""
@@ -240,54 +242,14 @@ class Speaker:
         return [service for service in self._services.values() if address in service.addresses]
 
     def _snapshot(self, pools: tuple[PoolSpec, ...], advertisements: tuple[L2Advertisement, ...]) -> Snapshot:
-        endpoints: dict[ServiceKey, tuple[Endpoint, ...]] = {}
-        for part in self._slices.values():
-            if part.service is not None:
-                endpoints[part.service] = (*endpoints.get(part.service, ()), *part.endpoints)
         return Snapshot(
             pools=pools,
-            services=tuple(self._services.values()),
-            endpoints=endpoints,
+            services=self._services.objects,
+            endpoints=self._endpoints.of(self._slices.objects),
             nodes={node.name: node for node in self._nodes.values()},
             advertisements=advertisements,
             lb_class=self._settings.lb_class,
         )
-
-    def _tell(self, decided: Decision) -> None:
-        """Log, Events and metrics: on change only."""
-        node = self._settings.node_name
-        claimed = claims_by_service(decided)
-        before = {key: tuple(claim.address for claim in claims) for key, claims in self._announced.items()}
-        after = {key: tuple(claim.address for claim in claims) for key, claims in claimed.items()}
-        news = difference(before, after)
-        self._announced = claimed
-        for key, addresses in {**news.gained, **news.changed}.items():
-            message = f'announcing from node "{node}" with protocol "{_PROTOCOL}"'
-            self._events.record(claimed[key][0].service, "Normal", "nodeAssigned", message)
-            log.info("announcing", extra=fields(service=str(key), ips=quoted(addresses), protocol=_PROTOCOL))
-        for key in news.lost:
-            log.info("withdrawn", extra=fields(service=str(key), ips=quoted(before[key]), protocol=_PROTOCOL))
-        self._tell_withheld(decided.withheld)
-        self._metrics.announced.clear()
-        for claim in decided.claims:
-            series = {"service": str(claim.service.key), "protocol": _PROTOCOL, "node": node, "ip": str(claim.address)}
-            self._metrics.announced.labels(**series).set(1)
-
-    def _tell_withheld(self, withheld: tuple[Withheld, ...]) -> None:
-        now = {item.service.key: item.denied for item in withheld}
-        news = difference(self._withheld, now)
-        self._withheld = now
-        self._metrics.withheld.clear()
-        for item in withheld:
-            service, denied = item.service, item.denied
-            self._metrics.withheld.labels(reason=denied.reason.value).inc()
-            if service.key not in news.gained and service.key not in news.changed:
-                continue
-            detail = fields(service=str(service.key), reason=denied.reason.value, why=denied.sentence)
-            log.info("not announced from here", extra=detail)
-            if denied.reason is Reason.NO_INTERFACE:
-                message = f'{denied.sentence} with protocol "{_PROTOCOL}"'
-                self._events.record(service, "Warning", "announceFailed", message)
 
 
 async def _as_long_as(task: asyncio.Task[None]) -> None:

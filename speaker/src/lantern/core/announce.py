@@ -4,7 +4,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 from lantern.core.candidates import Candidacy, Fit, World
 from lantern.core.elect import owner
@@ -33,12 +34,24 @@ class Withheld:
     denied: Denied
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Decision:
-    """What this node announces by layer 2, complete."""
+Verdict = tuple[Claim, ...] | Withheld
+"""About one Service; never an empty tuple."""
 
-    claims: tuple[Claim, ...] = ()
-    withheld: tuple[Withheld, ...] = ()
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """What this node announces by layer 2, complete. Verdicts that stay as they were are the same objects as before."""
+
+    verdicts: Mapping[ServiceKey, Verdict] = field(default_factory=dict)
+    """By Service, in the order of the keys."""
+
+    @property
+    def claims(self) -> tuple[Claim, ...]:
+        return tuple(claim for found in self.verdicts.values() if isinstance(found, tuple) for claim in found)
+
+    @property
+    def withheld(self) -> tuple[Withheld, ...]:
+        return tuple(found for found in self.verdicts.values() if isinstance(found, Withheld))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,18 +77,14 @@ def decide(snapshot: Snapshot, vantage: Vantage) -> Decision:
         by_readiness=True,
     )
     candidacy = Candidacy(world)
-    claims: list[Claim] = []
-    withheld: list[Withheld] = []
+    verdicts: dict[ServiceKey, Verdict] = {}
     for service in sorted(snapshot.services, key=lambda item: item.key):
         if not service.is_load_balancer or not snapshot.managed(service):
             continue
         fit = candidacy.of(service, snapshot.endpoints.get(service.key, ()))
         found = fit if isinstance(fit, Denied) else _elected(service, fit, candidacy, vantage)
-        if isinstance(found, Denied):
-            withheld.append(Withheld(service=service, denied=found))
-        else:
-            claims += found
-    return Decision(claims=tuple(claims), withheld=tuple(withheld))
+        verdicts[service.key] = Withheld(service=service, denied=found) if isinstance(found, Denied) else found
+    return Decision(verdicts)
 
 
 def _elected(service: Service, fit: Fit, candidacy: Candidacy, vantage: Vantage) -> tuple[Claim, ...] | Denied:
@@ -122,11 +131,3 @@ def claims_by_address(decision: Decision) -> dict[Address, frozenset[str] | None
         known = merged.get(claim.address, frozenset())
         merged[claim.address] = None if known is None or claim.interfaces is None else known | claim.interfaces
     return merged
-
-
-def claims_by_service(decision: Decision) -> dict[ServiceKey, tuple[Claim, ...]]:
-    """The claims of each announced Service."""
-    grouped: dict[ServiceKey, tuple[Claim, ...]] = {}
-    for claim in decision.claims:
-        grouped[claim.service.key] = (*grouped.get(claim.service.key, ()), claim)
-    return grouped

@@ -7,7 +7,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from lantern.core.announce import Decision, claims_by_service
+from lantern.core.announce import Decision
 from lantern.core.model import ServiceKey
 from lantern.reasons import Reason
 
@@ -29,6 +29,11 @@ def announced(decision: Decision) -> Mapping[ServiceKey, Interfaces] | None:
 
     None while the speaker is starting: what the cluster was told before may be right again in a moment.
     """
-    if any(item.denied.reason is Reason.STARTING for item in decision.withheld):
-        return None
-    return {key: tuple(sorted(claims[0].interfaces or ())) for key, claims in claims_by_service(decision).items()}
+    told: dict[ServiceKey, Interfaces] = {}
+    for key, verdict in decision.verdicts.items():
+        if isinstance(verdict, tuple):
+            named = verdict[0].interfaces
+            told[key] = tuple(sorted(named)) if named else ()
+        elif verdict.denied.reason is Reason.STARTING:
+            return None
+    return told

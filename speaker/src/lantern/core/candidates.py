@@ -50,6 +50,22 @@ class World:
     by_readiness: bool = False
 
 
+def announced_part(service: Service) -> Service:
+    """The Service without what makes no difference to who announces it: a change of its ports, say, is none then."""
+    shared = {name: value for name, value in service.annotations.items() if name.endswith("/allow-shared-ip")}
+    return Service(
+        key=service.key,
+        uid=service.uid,
+        labels=service.labels,
+        annotations=shared,
+        is_load_balancer=service.is_load_balancer,
+        lb_class=service.lb_class,
+        local_traffic_only=service.local_traffic_only,
+        addresses=service.addresses,
+        has_unreadable_ingress=service.has_unreadable_ingress,
+    )
+
+
 class Candidacy:
     """Answers for one World; what many Services share is worked out once."""
 
@@ -95,8 +111,12 @@ class Candidacy:
         return unfit
 
     def interfaces(self, name: str, fit: Fit) -> frozenset[str] | None:
-        """Names of the interfaces that the node is to answer on; None: all."""
-        return _interfaces(self._world.nodes[name], fit.advertisements)
+        """Names of the interfaces that the node is to answer on; None: all.
+
+        A node that the API server has forgotten answers on all of them, until another one has followed it.
+        """
+        node = self._world.nodes.get(name)
+        return None if node is None else _interfaces(node, fit.advertisements)
 
     def _candidates(self, matching: tuple[L2Advertisement, ...]) -> tuple[Candidate, ...]:
         key = tuple(map(id, matching))

@@ -36,6 +36,7 @@ _REMEDIES: Mapping[Reason, str] = {
     Reason.NO_SPEAKER: "see whether the pod of the speaker runs on {node}, and hears the others: lantern members",
     Reason.NO_INTERFACE: "plug in one of these interfaces of {node}, or change the L2Advertisements",
     Reason.NO_CARRIER: "plug in the cable of {node}",
+    Reason.NODE_ADDRESS_LOST: "give {node} its address back; if it has another one now, delete the pod of its speaker",
     Reason.STARTING: "wait a few seconds",
 }
 
@@ -78,6 +79,8 @@ class Told:
     """All that are alive as it hears them, itself included."""
     foreign: Collection[str] = ()
     """Members of gossip that are no speakers of Lantern's."""
+    addressed: bool = True
+    """`by` has its own address."""
     counts: Mapping[str, int] = field(default_factory=dict)
     """How many VIPs the nodes own."""
     owner: str = ""
@@ -349,7 +352,8 @@ class _Case:
         if candidate is None or can(candidate, word):
             return None
         if not word.interfaces:
-            return _plainly(Reason.NO_CARRIER)
+            lost = name == told.by and not told.addressed
+            return _plainly(Reason.NODE_ADDRESS_LOST if lost else Reason.NO_CARRIER)
         missing = [names for names in candidate.interfaces if not any(one in word.interfaces for one in names)]
         wanted = _listed(sorted(missing[0]))
         return Denied(

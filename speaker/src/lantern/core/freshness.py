@@ -9,30 +9,74 @@ neither a restart nor a failover is slowed down.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Set
+from collections.abc import Callable, Mapping, Set
 
+from lantern.core.announce import Decision
+from lantern.core.diff import replaced
+from lantern.core.model import Service, ServiceKey
 from lantern.pools import Address
+from lantern.reasons import Reason
 
 
 class FreshAddresses:
     """Follows the addresses of all Services, pass by pass."""
 
     def __init__(self) -> None:
-        self._present: Set[Address] | None = None
+        self._listed: tuple[Service, ...] | None = None
+        self._services: Mapping[ServiceKey, Service] | None = None
+        self._holders: dict[Address, set[ServiceKey]] = {}
+        """Which Services have an address; derived from those."""
         self._fresh: set[Address] = set()
 
-    def observe(self, present: Set[Address]) -> None:
-        """Take note of the addresses that all Services have now."""
-        if self._present is not None:
-            self._fresh |= present - self._present
-        self._fresh &= present
-        self._present = present
+    def observe(self, services: tuple[Service, ...]) -> None:
+        """Take note of all Services as they are now."""
+        if services is self._listed:
+            return
+        self._listed = services
+        before, now = self._services, {service.key: service for service in services}
+        self._services = now
+        appeared = self._follow(before or {}, now)
+        if before is not None:
+            self._fresh |= appeared
+        self._fresh &= self._holders.keys()
+
+    def _follow(self, before: Mapping[ServiceKey, Service], now: Mapping[ServiceKey, Service]) -> set[Address]:
+        """Bring the holders up to date; the addresses that nobody had before."""
+        was_held: dict[Address, bool] = {}
+        for key in replaced(before, now):
+            had, has = (state[key].addresses if key in state else () for state in (before, now))
+            if had == has:
+                continue
+            for address in (*had, *has):
+                was_held.setdefault(address, address in self._holders)
+            for address in had:
+                self._holders[address].discard(key)
+            for address in has:
+                self._holders.setdefault(address, set()).add(key)
+        for address in was_held:
+            if not self._holders[address]:
+                del self._holders[address]
+        return {address for address, held in was_held.items() if not held and address in self._holders}
 
     @property
     def addresses(self) -> Set[Address]:
         """Those that are fresh."""
         return frozenset(self._fresh)
 
-    def announced(self, addresses: Iterable[Address]) -> None:
-        """A node, this or another one, announces these from now on."""
-        self._fresh.difference_update(addresses)
+    def decided(self, decision: Decision, is_owned: Callable[[Address], bool]) -> None:
+        """A decision is in force. `is_owned`: whether another node announces what this one leaves to it."""
+        self._fresh -= {address for address in self._fresh if self._is_announced(address, decision, is_owned)}
+
+    def _is_announced(self, address: Address, decision: Decision, is_owned: Callable[[Address], bool]) -> bool:
+        for key in self._holders[address]:
+            match decision.verdicts.get(key):
+                case None:
+                    pass
+                case tuple(claims):
+                    if any(claim.address == address for claim in claims):
+                        return True
+                case withheld:
+                    elsewhere = withheld.denied.reason is Reason.NOT_OWNER and address in withheld.service.addresses
+                    if elsewhere and is_owned(address):
+                        return True
+        return False

@@ -361,6 +361,9 @@ class Succession:
 
     def _take(self, state: _Pass, vip: Vip, why: Why) -> None:
         holder = state.holders.pop(vip.key, None)
+        if holder is not None:
+            # Until it has withdrawn it may go on with a burst. When it has, the LAN is told again.
+            self._contested.add(vip.key)
         past = self._past.get(vip.key)
         peer = holder[0] if holder is not None else past.node if past is not None else ""
         if why is Why.OVERDUE and holder is not None:

@@ -6,16 +6,17 @@ Services that share an address belong together, and so do the addresses of one S
 together by shared addresses. Whoever owns it announces all its addresses, so its candidates are those of all its
 Services at once.
 
-Kept up to date by difference: a Service is looked at again only when it, its endpoints or the world it lives in have
-changed. What is built does not depend on the order of the changes.
+Kept up to date by difference: a Service is looked at again only when it, its endpoints or the world it lives in are
+other objects than before. What is built does not depend on the order of the changes.
 """
 
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from lantern.core.candidates import Candidacy, Candidate, Fit, World
+from lantern.core.diff import replaced
 from lantern.core.model import Endpoint, Service, ServiceKey, Snapshot
 from lantern.core.requests import Denied
 from lantern.pools import Address
@@ -38,10 +39,14 @@ class Vip:
 
 
 @dataclass(frozen=True, slots=True)
-class _Known:
+class Entry:
+    """What the index holds of one Service: another object whenever any of it may have changed."""
+
     service: Service
-    endpoints: tuple[Endpoint, ...]
     found: Fit | Denied
+    """How it may be announced by itself, whatever its neighbours are."""
+    vip: Vip | None = None
+    """The one it is part of; None when nobody may announce it."""
 
 
 class VipIndex:
@@ -49,11 +54,16 @@ class VipIndex:
 
     def __init__(self, ignore_exclude_label: bool = False) -> None:
         self._ignore_exclude_label = ignore_exclude_label
-        self._known: dict[ServiceKey, _Known] = {}
+        self._listed: tuple[Service, ...] = ()
+        self._services: Mapping[ServiceKey, Service] = {}
+        self._endpoints: Mapping[ServiceKey, tuple[Endpoint, ...]] = {}
+        self._class = ""
         self._at: dict[VipKey, set[ServiceKey]] = {}
         self._interned: dict[tuple[Candidate, ...], tuple[Candidate, ...]] = {}
         self._world: World | None = None
         self.candidacy = Candidacy(World(pools=(), advertisements=(), nodes={}))
+        self.entries: dict[ServiceKey, Entry] = {}
+        """All Services that are the speakers' business."""
         self.vips: dict[VipKey, Vip] = {}
         self.vip_of: dict[VipKey, Vip] = {}
         """By each of its addresses."""
@@ -61,52 +71,63 @@ class VipIndex:
         """Why nobody may announce a Service."""
 
     def update(self, snapshot: Snapshot) -> frozenset[ServiceKey]:
-        """Follow the cluster; the Services about which anything changed."""
+        """Follow the cluster; the Services of which anything changed that counts here."""
+        stale = self._renew(snapshot)
+        unchanged = snapshot.services is self._listed
+        services = self._services if unchanged else {item.key: item for item in snapshot.services}
+        endpoints = snapshot.endpoints
+        if stale:
+            suspects = services.keys() | self.entries.keys()
+        else:
+            suspects = replaced(self._services, services) | replaced(self._endpoints, endpoints)
+        self._listed, self._services, self._endpoints = snapshot.services, services, endpoints
+        changed: set[ServiceKey] = set()
+        touched: set[VipKey] = set()
+        for key in suspects:
+            service = services.get(key)
+            if service is None or not service.is_load_balancer or not snapshot.managed(service):
+                if key in self.entries:
+                    changed.add(key)
+                    touched |= self._forget(key)
+                continue
+            found = self.candidacy.of(service, endpoints.get(key, ()))
+            known = self.entries.get(key)
+            if known is None or stale or known.service != service or known.found != found:
+                changed.add(key)
+                touched |= self._forget(key) | self._learn(service, found)
+        self._regroup(touched)
+        return frozenset(changed)
+
+    def _renew(self, snapshot: Snapshot) -> bool:
+        """Follow what all Services have in common; whether every one of them is to be looked at again."""
         world = World(
             pools=snapshot.pools,
             advertisements=snapshot.advertisements,
             nodes=snapshot.nodes,
             ignore_exclude_label=self._ignore_exclude_label,
         )
-        stale = world != self._world
-        if stale:
-            self._world, self.candidacy, self._interned = world, Candidacy(world), {}
-        changed: set[ServiceKey] = set()
-        touched: set[VipKey] = set()
-        gone = self._known.keys() - {
-            item.key for item in snapshot.services if item.is_load_balancer and snapshot.managed(item)
-        }
-        for key in gone:
-            changed.add(key)
-            touched |= self._forget(key)
-        for service in snapshot.services:
-            if not service.is_load_balancer or not snapshot.managed(service):
-                continue
-            endpoints = snapshot.endpoints.get(service.key, ())
-            known = self._known.get(service.key)
-            if known is not None and not stale and _same(known, service, endpoints):
-                continue
-            changed.add(service.key)
-            touched |= self._forget(service.key) | self._learn(service, endpoints)
-        self._regroup(touched)
-        return frozenset(changed)
+        if world == self._world and snapshot.lb_class == self._class:
+            return False
+        self._world, self._class = world, snapshot.lb_class
+        self.candidacy, self._interned = Candidacy(world), {}
+        return True
 
     def service(self, key: ServiceKey) -> Service:
-        return self._known[key].service
+        return self.entries[key].service
 
     def fit(self, key: ServiceKey) -> Fit | None:
         """How a Service may be announced; None when it may not."""
-        known = self._known.get(key)
+        known = self.entries.get(key)
         return known.found if known is not None and isinstance(known.found, Fit) else None
 
     @property
     def services(self) -> Collection[ServiceKey]:
         """All Services that are the speakers' business."""
-        return self._known.keys()
+        return self.entries.keys()
 
     def _forget(self, key: ServiceKey) -> set[VipKey]:
         """Take a Service out; the addresses it had."""
-        known = self._known.pop(key, None)
+        known = self.entries.pop(key, None)
         self.denied.pop(key, None)
         if known is None or isinstance(known.found, Denied):
             return set()
@@ -115,10 +136,9 @@ class VipIndex:
             self._at[packed].discard(key)
         return touched
 
-    def _learn(self, service: Service, endpoints: tuple[Endpoint, ...]) -> set[VipKey]:
+    def _learn(self, service: Service, found: Fit | Denied) -> set[VipKey]:
         """Put a Service in; the addresses it has."""
-        found = self.candidacy.of(service, endpoints)
-        self._known[service.key] = _Known(service, endpoints, found)
+        self.entries[service.key] = Entry(service, found)
         if isinstance(found, Denied):
             self.denied[service.key] = found
             return set()
@@ -140,6 +160,8 @@ class VipIndex:
                 vip = self._vip(services)
                 self.vips[vip.key] = vip
                 self.vip_of.update((address.packed, vip) for address in vip.addresses)
+                for key in services:
+                    self.entries[key] = replace(self.entries[key], vip=vip if key not in self.denied else None)
 
     def _connected(self, start: VipKey) -> tuple[set[VipKey], set[ServiceKey]]:
         """All addresses and Services that hang together with an address."""
@@ -152,7 +174,7 @@ class VipIndex:
                 continue
             for key in self._at[packed] - services:
                 services.add(key)
-                more = {address.packed for address in self._known[key].service.addresses} - addresses
+                more = {address.packed for address in self.entries[key].service.addresses} - addresses
                 addresses |= more
                 pending += more
         return addresses, services
@@ -162,7 +184,7 @@ class VipIndex:
         taken: list[ServiceKey] = []
         candidates: tuple[Candidate, ...] = ()
         for key in sorted(services):
-            fit = self._known[key].found
+            fit = self.entries[key].found
             assert isinstance(fit, Fit)
             common = _intersection(candidates, fit.candidates) if taken else fit.candidates
             self.denied.pop(key, None)
@@ -173,7 +195,7 @@ class VipIndex:
                 continue
             taken.append(key)
             candidates = common
-        found = {address.packed: address for key in taken for address in self._known[key].service.addresses}
+        found = {address.packed: address for key in taken for address in self.entries[key].service.addresses}
         ordered = sorted(found, key=lambda packed: (len(packed), packed))
         return Vip(
             key=ordered[0],
@@ -181,11 +203,6 @@ class VipIndex:
             services=tuple(taken),
             candidates=self._interned.setdefault(candidates, candidates),
         )
-
-
-def _same(known: _Known, service: Service, endpoints: tuple[Endpoint, ...]) -> bool:
-    same = known.service is service or known.service == service
-    return same and (known.endpoints is endpoints or known.endpoints == endpoints)
 
 
 def _intersection(some: tuple[Candidate, ...], others: tuple[Candidate, ...]) -> tuple[Candidate, ...]:

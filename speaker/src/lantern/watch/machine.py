@@ -63,6 +63,8 @@ class Watch:
         self._skipped: float | None = None
         self._latest = 0.0
         self._earliest: float | None = None
+        self._next: Peer | None = None
+        """Who is due then."""
         self._peers: dict[str, Peer] = {}
         # Not from 0, so that nobody who cannot see the probes can forge answers.
         self._number = rng.getrandbits(32)
@@ -193,8 +195,11 @@ class Watch:
                 self._earliest = None
             case Offer(vips):
                 self._effects.append(Offered(name, vips))
-        if self._earliest is not None:
-            self._earliest = min(self._earliest, peer.due(now))
+        if peer is self._next:
+            # Mostly it has answered in time: nobody needs to wake up to see that nothing is overdue.
+            self._earliest = None
+        elif self._earliest is not None and (due := peer.due(now)) < self._earliest:
+            self._earliest, self._next = due, peer
 
     def handle_timer(self, *, now: float) -> None:
         """Do what is due."""
@@ -222,11 +227,14 @@ class Watch:
     def _due(self) -> float | None:
         """The earliest time at which there may be something to do.
 
-        Most events concern one peer, and make it due later: that is found out when the earlier time has come.
+        An event that concerns one peer makes it due earlier, or later: that is looked into if it was the next one.
         """
         if self._earliest is None:
-            latest = self._latest
-            self._earliest = min((peer.due(latest) for peer in self._peers.values()), default=_NEVER)
+            self._earliest, self._next = _NEVER, None
+            for peer in self._peers.values():
+                due = peer.due(self._latest)
+                if due < self._earliest:
+                    self._earliest, self._next = due, peer
         due = min(self._earliest, self._offer_at)
         return due if due < _NEVER else None
 

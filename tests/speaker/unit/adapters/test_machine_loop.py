@@ -61,3 +61,31 @@ def test_what_follows_from_delivering_is_delivered_after_what_came_before() -> N
         return delivered
 
     assert asyncio.run(main()) == ["first", "second", "follows"]
+
+
+def test_timer_follows_the_machine_and_is_left_alone_while_its_time_stays() -> None:
+    class Alarm(Echo):
+        due: float | None = None
+
+        def next_timer(self) -> float | None:
+            return self.due
+
+    async def main() -> None:
+        machine = Alarm()
+        loop: MachineLoop[str] = MachineLoop(machine, lambda effect: None)
+
+        def armed() -> asyncio.TimerHandle | None:
+            loop.pump()
+            return loop._timer
+
+        assert armed() is None
+        machine.due = loop.now + 60
+        first = armed()
+        assert first is not None and armed() is first and first.when() == machine.due
+        machine.due += 1
+        second = armed()
+        assert second is not None and second is not first and first.cancelled() and second.when() == machine.due
+        machine.due = None
+        assert armed() is None and second.cancelled()
+
+    asyncio.run(main())

@@ -58,6 +58,23 @@ def test_upsert_and_remove_tell_whether_anything_changed() -> None:
     assert not held.remove(raw(thing("a", 2, 8)))
 
 
+def test_objects_are_the_same_tuple_until_one_changes() -> None:
+    held = store()
+    held.replace([raw(thing("a", 1, 5)), raw(thing("b", "big", 5))])
+    before = held.objects
+    assert before == (1,) and held.objects is before
+    for change in (
+        lambda: held.upsert(raw(thing("b", 2, 6))),
+        lambda: held.replace([raw(thing("b", 2, 7))], "7"),
+        lambda: held.wrote(raw(thing("b", 3, 8))),
+        lambda: held.remove(raw(thing("b", 3, 9))),
+    ):
+        change()
+        assert held.objects == tuple(held.values()) and held.objects is not before
+        before = held.objects
+    assert before == ()
+
+
 def test_own_write_is_not_undone_by_older_news() -> None:
     held = store()
     held.replace([raw(thing("a", 1, 5))])

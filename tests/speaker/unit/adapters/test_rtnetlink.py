@@ -61,7 +61,7 @@ def below(index: int) -> bytes:
 def scanned(links: list[bytes], addresses: list[bytes]) -> dict[str, Link]:
     read = [record for body in links if (record := read_link(body))]
     found = [record for body in addresses if (record := read_address(body))]
-    return scan(exclusion(), lambda: read, lambda: found)
+    return scan(exclusion(), lambda: read, lambda of: [record for record in found if record.index in of])
 
 
 def test_bond_announces_for_its_ports() -> None:
@@ -132,9 +132,13 @@ def test_nothing_that_is_read_raises(data: bytes) -> None:
 def test_kernel_tells_of_the_loopback() -> None:
     lo = next(record for record in rtnetlink.links() if record.name == "lo")
     assert AddressRecord(lo.index, ipaddress.ip_address("127.0.0.1")) in rtnetlink.addresses()
+    assert {record.index for record in rtnetlink.addresses({lo.index})} == {lo.index}
+    assert rtnetlink.addresses(()) == []
 
 
-@pytest.mark.parametrize(("text", "local"), [("127.0.0.1", True), ("::1", True), ("192.0.2.77", False)])
+@pytest.mark.parametrize(
+    ("text", "local"), [("127.0.0.1", True), ("::1", True), ("192.0.2.77", False), ("0.0.0.0", True)]
+)
 def test_kernel_knows_what_is_local(text: str, local: bool) -> None:
     assert is_local(ipaddress.ip_address(text)) is local
 

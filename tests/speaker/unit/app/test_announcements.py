@@ -146,7 +146,9 @@ def test_metallbs_election() -> None:
 
 def test_node_that_cannot_announce_is_not_elected() -> None:
     desk = Desk(cluster("abm"), foreign=("m",), b=replace(WORD, leaving=True))
-    desk.failover.set_interfaces({}, now=1003.0)
+    assert desk.overview()["addressed"] is True
+    desk.failover.set_interfaces({"eth0": bytes(6)}, addressed=False, now=1003.0)
+    assert desk.overview()["addressed"] is False and desk.overview()["speakers"]["a"]["interfaces"] == []
     assert {desk.about(f"web-{number}")["owner"] for number in (1, 2, 3)} == {"m"}
     assert desk.about("web-1")["next"] is None
 

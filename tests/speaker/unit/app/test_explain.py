@@ -122,6 +122,7 @@ def test_with_the_word_of_the_speaker_on_this_host() -> None:
         "election": "owner",
         "speakers": {"node2": word},
         "foreign": [],
+        "addressed": True,
         "services": {"default/web": said},
     }
     cluster = read(home(), page)

@@ -228,6 +228,9 @@ def test_reasons_for_not_announcing() -> None:
     desk.failover.set_interfaces({}, present=["eth0"], now=desk.now)
     desk.run(0.1)
     assert desk.reason is Reason.NO_CARRIER
+    desk.failover.set_interfaces({"eth0": MAC}, addressed=False, now=desk.now)
+    desk.run(0.1)
+    assert desk.reason is Reason.NODE_ADDRESS_LOST
     desk.failover.set_interfaces({}, now=desk.now)
     desk.run(1.5)
     assert desk.reason is Reason.NO_INTERFACE
@@ -249,6 +252,49 @@ def test_reasons_for_not_announcing() -> None:
     desk.run(0.5)
     assert desk.reason is Reason.LEAVING
     assert len(desk.seen(effects.Left)) == 1
+
+
+def test_owner_whose_node_object_was_deleted_announces_until_it_is_followed() -> None:
+    desk = Desk(snapshot("a", "b"))
+    desk.member("b")
+    desk.run(5)
+    assert desk.announced
+    desk.failover.set_snapshot(snapshot("b"), now=desk.now)
+    desk.run(0.1)
+    assert desk.announced and not desk.seen(effects.GaveUp)
+    desk.answering["b"] = replace(desk.answering["b"], tenures={IP.packed: Tenure(9, desk.now)})
+    desk.say("b")
+    desk.run(0.1)
+    assert desk.reason is Reason.NODE_NOT_READY
+
+
+def test_what_is_no_news_about_the_cluster_makes_no_pass() -> None:
+    desk = Desk(snapshot("a", "b"))
+    desk.member("b")
+    desk.run(70)
+    known, passes = snapshot("a", "b"), 0
+    decide = desk.failover._decide
+
+    def counted(now: float, lived: float) -> None:
+        nonlocal passes
+        passes += 1
+        decide(now, lived)
+
+    desk.failover._decide = counted  # type: ignore[method-assign]
+    (web,) = known.services
+    for state, current, expected in (
+        (known, True, 0),
+        (replace(known, endpoints={web.key: (Endpoint("b", True),)}), True, 0),
+        (replace(known, endpoints={web.key: ()}), True, 1),
+        (known, True, 1),
+        (known, False, 1),
+        (replace(known, services=()), False, 1),
+        (replace(known, services=(), nodes={"a": node("a")}), False, 1),
+    ):
+        passes = 0
+        desk.failover.set_snapshot(state, current=current, now=desk.now)
+        assert passes == expected
+        desk.run(0.1)
 
 
 def test_nothing_new_is_not_told_again() -> None:
@@ -286,6 +332,19 @@ def test_speaker_that_comes_back_makes_the_owner_tell_the_lan_again() -> None:
     desk.say("b")
     desk.run(0.1)
     assert desk.seen(effects.AnnounceAgain) == [effects.AnnounceAgain((IP,))]
+
+
+def test_node_that_has_lost_its_address_withdraws_at_once_and_is_of_no_use_to_others() -> None:
+    desk = Desk(snapshot("a", "b"))
+    desk.run(5)
+    assert desk.announced and desk.failover.addressed
+    desk.failover.set_interfaces({"eth0": MAC}, addressed=False, now=desk.now)
+    desk.run(0.02)
+    assert not desk.announced and desk.reason is Reason.NODE_ADDRESS_LOST
+    assert desk.failover.speakers["a"].interfaces == {} and not desk.failover.addressed
+    desk.failover.set_interfaces({"eth0": MAC}, now=desk.now)
+    desk.run(4)
+    assert desk.announced
 
 
 def test_node_whose_cable_was_plugged_listens_before_it_announces() -> None:

@@ -100,7 +100,8 @@ def test_event_once_and_again_after_the_address_was_lost() -> None:
     async def scenario(kube: FakeKube, speaker: Speaker, applied: Applied) -> None:
         await until(lambda: kube.events)
         kube.put(NODES, {"metadata": {"name": "other"}})
-        await until(lambda: len(applied) > 1)
+        await until(lambda: len(speaker._nodes.objects) > 1)
+        await asyncio.sleep(0.05)
         ready = kube.objects[NODES]["node1"]
         kube.put(NODES, {"metadata": {"name": "node1"}})
         await until(lambda: applied[-1] == {})
@@ -123,6 +124,25 @@ def test_metrics_tell_what_is_announced_and_why_not() -> None:
         kube.delete(SLICES, "web-1")
         await until(lambda: value("lantern_services_withheld", reason="noServingEndpoint") == 1)
         assert value("metallb_speaker_announced", **series) is None
+
+    run(cluster, scenario)
+
+
+def test_change_that_announcing_does_not_depend_on_leads_to_nothing() -> None:
+    async def scenario(kube: FakeKube, speaker: Speaker, applied: Applied) -> None:
+        def updates() -> float | None:
+            return speaker._registry.get_sample_value("metallb_k8s_client_updates_total")
+
+        await until(lambda: applied)
+        await asyncio.sleep(0.05)
+        before = updates()
+        web = kube.objects[SERVICES]["web"]
+        more = {"ports": [{"port": 8080}], "selector": {"app": "new"}}
+        kube.put(SERVICES, {**web, "spec": {**web["spec"], **more}})
+        await asyncio.sleep(0.1)
+        assert updates() == before
+        kube.put(SERVICES, {**web, "status": {"loadBalancer": {"ingress": [{"ip": "192.168.2.129"}]}}})
+        await until(lambda: applied[-1] == {"192.168.2.129": None})
 
     run(cluster, scenario)
 

@@ -123,6 +123,13 @@ def test_by_what_a_speaker_tells() -> None:
     assert any("ServiceL2Status names node6" in note for note in found.notes)
 
 
+def test_speaker_that_tells_knows_whether_its_node_has_an_address() -> None:
+    cut_off = told("", "", speakers={"node3": replace(WORD, interfaces={})}, addressed=False)
+    row = next(row for row in explained(cluster(), told=cut_off).nodes if row.node == "node3")
+    assert row.denied is not None and row.denied.reason is Reason.NODE_ADDRESS_LOST
+    assert row.remedy == "give node3 its address back; if it has another one now, delete the pod of its speaker"
+
+
 def test_interfaces_that_are_named_must_be_there() -> None:
     named = cluster(advertisements=(advertisement(interfaces=("eth1", "lan0")),))
     speakers = {"node1": WORD, "node2": replace(WORD, interfaces={"eth0": b""}), "node3": WORD}

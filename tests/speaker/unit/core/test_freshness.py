@@ -5,31 +5,82 @@
 from __future__ import annotations
 
 from collections.abc import Set
-from ipaddress import IPv4Address
+from ipaddress import ip_address
 
+from fakes.records import service
+from lantern.core.announce import Claim, Decision, Withheld
 from lantern.core.freshness import FreshAddresses
+from lantern.core.model import Service
+from lantern.core.requests import Denied
 from lantern.pools import Address
+from lantern.reasons import Reason
 
-A, B = IPv4Address("192.168.2.128"), IPv4Address("192.168.2.129")
+A, B = ip_address("192.168.2.128"), ip_address("192.168.2.129")
+WEB, DNS = service("web", str(A)), service("dns", str(B))
 
 
-def observed(fresh: FreshAddresses, *present: IPv4Address) -> Set[Address]:
-    fresh.observe(set(present))
+def observed(fresh: FreshAddresses, *services: Service) -> Set[Address]:
+    fresh.observe(services)
     return fresh.addresses
+
+
+def announcing(item: Service) -> Decision:
+    claims = (Claim(address=address, service=item, pool="home", interfaces=None) for address in item.addresses)
+    return Decision({item.key: tuple(claims)})
+
+
+def withholding(item: Service, reason: Reason) -> Decision:
+    return Decision({item.key: Withheld(service=item, denied=Denied(reason, "x"))})
+
+
+def nobody(address: Address) -> bool:
+    return False
 
 
 def test_what_is_there_at_the_start_is_not_fresh_and_what_comes_later_is_until_it_is_announced() -> None:
     fresh = FreshAddresses()
-    assert observed(fresh, A) == set()
-    assert observed(fresh, A, B) == {B}
-    assert observed(fresh, A, B) == {B}, "nobody was elected yet"
-    fresh.announced([A, B])
-    assert observed(fresh, A, B) == set()
+    assert observed(fresh, WEB) == set()
+    assert observed(fresh, WEB, DNS) == {B}
+    assert observed(fresh, WEB, DNS) == {B}, "nobody was elected yet"
+    fresh.decided(announcing(WEB), nobody)
+    assert fresh.addresses == {B}
+    fresh.decided(announcing(DNS), nobody)
+    assert observed(fresh, WEB, DNS) == set()
 
 
 def test_address_that_was_given_back_is_fresh_again() -> None:
     fresh = FreshAddresses()
-    fresh.observe({A})
+    fresh.observe((WEB,))
     assert observed(fresh) == set()
-    assert observed(fresh, A) == {A}
+    assert observed(fresh, WEB) == {A}
     assert observed(fresh) == set()
+
+
+def test_address_that_passes_from_one_service_to_another_is_not_fresh() -> None:
+    fresh = FreshAddresses()
+    fresh.observe((WEB,))
+    assert observed(fresh, service("dns", str(A))) == set()
+    assert observed(fresh, service("dns", str(A)), WEB) == set()
+    assert observed(fresh, WEB) == set()
+
+
+def test_announced_by_another_node_only_when_one_owns_it() -> None:
+    fresh = FreshAddresses()
+    fresh.observe(())
+    fresh.observe((WEB,))
+    fresh.decided(withholding(WEB, Reason.NO_SERVING_ENDPOINT), lambda address: True)
+    assert fresh.addresses == {A}
+    fresh.decided(withholding(WEB, Reason.NOT_OWNER), nobody)
+    assert fresh.addresses == {A}
+    fresh.decided(withholding(WEB, Reason.NOT_OWNER), lambda address: address == A)
+    assert fresh.addresses == set()
+
+
+def test_decision_on_what_was_there_before_says_nothing_of_the_new_address() -> None:
+    fresh = FreshAddresses()
+    fresh.observe((WEB,))
+    moved = service("web", str(B))
+    assert observed(fresh, moved) == {B}
+    fresh.decided(announcing(WEB), nobody)
+    fresh.decided(withholding(WEB, Reason.NOT_OWNER), lambda address: True)
+    assert fresh.addresses == {B}

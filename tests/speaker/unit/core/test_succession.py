@@ -267,6 +267,22 @@ def test_invited_it_follows_a_living_owner() -> None:
     assert seat.term(item) == 6
 
 
+@pytest.mark.parametrize("says_goodbye", [False, True])
+def test_who_follows_a_living_owner_tells_the_lan_again_when_that_one_is_silent(says_goodbye: bool) -> None:
+    """The one that hands over may announce the VIP a last time after the one that follows did."""
+    item = first_by_hash("b", "a", "c", first="b")
+    seat = Seat(item)
+    seat.says("b", {item: (5, 50.0)})
+    seat.succession.invite("b", ((item.key, 5),), now=seat.now)
+    assert seat.decide().taken != () and seat.decide(0.01).again == ()
+    if says_goodbye:
+        del seat.others["b"]
+    else:
+        seat.says("b", {})
+    assert seat.decide(0.01).again == (item.key,)
+    assert seat.decide(0.01).again == ()
+
+
 def test_invitation_is_void_for_a_stranger_to_the_vip_or_when_the_vip_went_on() -> None:
     item, foreign = vip(1), vip(2, ALL[1:])
     seat = Seat(item, foreign)

@@ -9,7 +9,7 @@ from ipaddress import ip_address
 from typing import Any
 
 from fakes.records import advertisement, labelled, node, pool, service
-from lantern.core.candidates import Candidate
+from lantern.core.candidates import Candidate, announced_part
 from lantern.core.model import EXCLUDE_LABEL, Endpoint, L2Advertisement, Preference, Service, ServiceKey, Snapshot
 from lantern.core.vips import Vip, VipIndex
 from lantern.reasons import Reason
@@ -158,6 +158,46 @@ def test_index_follows_changes_and_names_what_changed() -> None:
     excluded = {name: node(name, labels={EXCLUDE_LABEL: ""} if name == "node1" else {}) for name in NODES}
     assert index.update(snapshot(dns, nodes=excluded)) == {dns.key}
     assert shown(index)[B][2] == ["node2", "node3"]
+
+
+def test_equal_candidates_stay_one_object_when_the_world_changes() -> None:
+    web, dns = service("web", A), service("dns", B)
+    index = indexed(snapshot(web))
+    nodes = {name: node(name, ready=name != "node1") for name in NODES}
+    assert index.update(snapshot(web, dns, nodes=nodes)) == {web.key, dns.key}
+    first, second = index.vips.values()
+    assert first.candidates is second.candidates
+
+
+def test_change_that_makes_no_difference_leaves_the_entry_as_it_is() -> None:
+    web, near = service("web", A), service("near", B, local_traffic_only=True)
+    index = indexed(snapshot(web, near))
+    before = dict(index.entries)
+    fewer = {item.key: (Endpoint("node2", True),) for item in (web, near)}
+    assert index.update(snapshot(web, near, endpoints=fewer)) == {near.key}
+    assert index.entries[web.key] is before[web.key]
+    assert shown(index) == {A: ([A], ["web"], list(NODES)), B: ([B], ["near"], ["node2"])}
+
+
+def test_part_of_a_service_that_announcing_depends_on() -> None:
+    whole = service(
+        "web",
+        A,
+        asks={"allow-shared-ip": "key", "address-pool": "home"},
+        labels={"app": "web"},
+        lb_class="own",
+        local_traffic_only=True,
+        has_unreadable_ingress=True,
+        resource_version="7",
+        ports=(("TCP", 80),),
+        selector={"app": "web"},
+        requested_ip=A,
+    )
+    part = announced_part(whole)
+    assert part == announced_part(replace(whole, resource_version="8", ports=(), selector={}, requested_ip=""))
+    assert (part.key, part.uid, part.labels, part.addresses) == (whole.key, whole.uid, whole.labels, whole.addresses)
+    assert (part.sharing_key, part.lb_class, part.is_load_balancer) == ("key", "own", True)
+    assert part.local_traffic_only and part.has_unreadable_ingress
 
 
 def test_vips_fall_apart_when_the_service_between_them_goes() -> None:

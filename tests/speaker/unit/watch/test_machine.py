@@ -98,6 +98,18 @@ def test_who_probes_us_is_probed_half_as_often() -> None:
     assert len(stage.sent("b", Probe)) < 60
 
 
+def test_while_everybody_answers_it_wakes_up_only_to_send() -> None:
+    stage = Stage("b", "c", "d")
+    end, idle = stage.now + 10, 0
+    while (due := stage.watch.next_timer()) is not None and due <= end:
+        stage.now = max(due, stage.now)
+        before = len(stage.effects)
+        stage.watch.handle_timer(now=stage.now)
+        stage.settle()
+        idle += len(stage.effects) == before
+    assert idle == 0 and len(stage.effects) > 200
+
+
 def test_silence_on_a_clean_lan_is_certain_soon_and_then_others_and_the_lan_are_asked() -> None:
     stage = Stage("b", "c")
     begin = stage.silence("b")

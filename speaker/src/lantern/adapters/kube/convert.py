@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import msgspec
 
 from lantern.adapters.kube import wire
+from lantern.core.candidates import announced_part
 from lantern.core.communities import Aliases
 from lantern.core.legacy import LEGACY_KEY, Legacy, read_legacy
 from lantern.core.model import (
@@ -76,6 +77,11 @@ def service(raw: msgspec.Raw) -> Service:
         addresses=tuple(address for address in addresses if not isinstance(address, Problem)),
         has_unreadable_ingress=any(isinstance(address, Problem) for address in addresses),
     )
+
+
+def announced_service(raw: msgspec.Raw) -> Service:
+    """As much of it as announcing depends on."""
+    return announced_part(service(raw))
 
 
 def endpoint_slice(raw: msgspec.Raw) -> Slice:

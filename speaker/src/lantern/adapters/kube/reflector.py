@@ -63,15 +63,23 @@ class Store(Generic[T]):
         """Whether it is being followed now: False from when a request failed until one succeeds again."""
         self._convert = convert
         self._held: dict[ObjectId, Held[T]] = {}
+        self._objects: tuple[T, ...] | None = None
         self._written: dict[ObjectId, int] = {}
         self._meanwhile: list[tuple[msgspec.Raw, bool]] | None = None
         """While a list is read beside a running watch: what the watch tells, and whether the object is gone."""
         self.listed_version = 0
         """Whatever happened up to this version is in the list that was taken last."""
 
+    @property
+    def objects(self) -> tuple[T, ...]:
+        """Every object that can be read: the same tuple until one is replaced, added or removed."""
+        if self._objects is None:
+            self._objects = tuple(held.value for held in self._held.values() if not isinstance(held.value, Problem))
+        return self._objects
+
     def values(self) -> Iterator[T]:
-        """Every object that can be read."""
-        return (held.value for held in self._held.values() if not isinstance(held.value, Problem))
+        """One after the other."""
+        return iter(self.objects)
 
     def items(self) -> Iterator[tuple[ObjectId, T]]:
         """The same with their identities."""
@@ -143,7 +151,7 @@ class Store(Generic[T]):
         self._written.pop(key, None)
         held = self._read(key, meta, raw)
         known = self._held.get(key)
-        self._held[key] = held
+        self._held[key], self._objects = held, None
         return known is None or known.value != held.value
 
     def wrote(self, raw: msgspec.Raw) -> None:
@@ -155,6 +163,7 @@ class Store(Generic[T]):
 
     def _forget(self, key: ObjectId) -> bool:
         self._written.pop(key, None)
+        self._objects = None
         return self._held.pop(key, None) is not None
 
     def _read(self, key: ObjectId, meta: Meta, raw: msgspec.Raw) -> Held[T]:
