@@ -113,10 +113,14 @@ class Candidacy:
     def interfaces(self, name: str, fit: Fit) -> frozenset[str] | None:
         """Names of the interfaces that the node is to answer on; None: all.
 
-        A node that the API server has forgotten answers on all of them, until another one has followed it.
+        A node that the API server has forgotten answers on all of them, one that no advertisement selects any more on
+        those of all advertisements: until another one has followed it.
         """
         node = self._world.nodes.get(name)
-        return None if node is None else _interfaces(node, fit.advertisements)
+        if node is None:
+            return None
+        selecting = tuple(item for item in fit.advertisements if _selects(item, node))
+        return _interfaces(selecting or fit.advertisements)
 
     def _candidates(self, matching: tuple[L2Advertisement, ...]) -> tuple[Candidate, ...]:
         key = tuple(map(id, matching))
@@ -126,7 +130,7 @@ class Candidacy:
                     Candidate(name, _weight(node, matching), () if named is None else (named,))
                     for name, node in sorted(self._world.nodes.items())
                     if self._unfit(node, matching) is None
-                    for named in (_interfaces(node, matching),)
+                    for named in (_interfaces(tuple(item for item in matching if _selects(item, node))),)
                 )
             )
         return self._selected[key]
@@ -171,12 +175,11 @@ def _weight(node: Node, matching: Iterable[L2Advertisement]) -> int:
     )
 
 
-def _interfaces(node: Node, matching: Iterable[L2Advertisement]) -> frozenset[str] | None:
-    """The union of what the advertisements for this node name; one that names none means all."""
+def _interfaces(advertisements: Iterable[L2Advertisement]) -> frozenset[str] | None:
+    """The union of what the advertisements name; one that names none means all."""
     named: set[str] = set()
-    for advertisement in matching:
-        if _selects(advertisement, node):
-            if not advertisement.interfaces:
-                return None
-            named.update(advertisement.interfaces)
+    for advertisement in advertisements:
+        if not advertisement.interfaces:
+            return None
+        named.update(advertisement.interfaces)
     return frozenset(named)

@@ -29,6 +29,8 @@ from lantern.watch.messages import Answer, Edition, Probe, Stamp
 NAMES = ("a", "b")
 MAC, THEIRS = b"\x02\0\0\0\0\x0a", b"\x02\0\0\0\0\x0b"
 IP = ip_address("10.9.0.1")
+ELSEWHERE = advertisement(node_selectors=(labelled(zone="attic"),))
+IN_ATTIC = {"a": node("a"), "b": node("b", labels={"zone": "attic"})}
 
 
 def snapshot(*names: str, **changes: Any) -> Snapshot:
@@ -254,18 +256,29 @@ def test_reasons_for_not_announcing() -> None:
     assert len(desk.seen(effects.Left)) == 1
 
 
-def test_owner_whose_node_object_was_deleted_announces_until_it_is_followed() -> None:
+@pytest.mark.parametrize(
+    ("state", "reason"),
+    [
+        (snapshot("b"), Reason.NODE_NOT_READY),
+        (snapshot("a", "b", nodes=IN_ATTIC, advertisements=(ELSEWHERE,)), Reason.NODE_NOT_SELECTED),
+        (
+            snapshot("a", "b", nodes=IN_ATTIC, advertisements=(replace(ELSEWHERE, interfaces=("eth0",)),)),
+            Reason.NODE_NOT_SELECTED,
+        ),
+    ],
+)
+def test_owner_that_may_not_announce_any_more_does_so_until_it_is_followed(state: Snapshot, reason: Reason) -> None:
     desk = Desk(snapshot("a", "b"))
     desk.member("b")
     desk.run(5)
     assert desk.announced
-    desk.failover.set_snapshot(snapshot("b"), now=desk.now)
+    desk.failover.set_snapshot(state, now=desk.now)
     desk.run(0.1)
     assert desk.announced and not desk.seen(effects.GaveUp)
     desk.answering["b"] = replace(desk.answering["b"], tenures={IP.packed: Tenure(9, desk.now)})
     desk.say("b")
     desk.run(0.1)
-    assert desk.reason is Reason.NODE_NOT_READY
+    assert desk.reason is reason
 
 
 def test_what_is_no_news_about_the_cluster_makes_no_pass() -> None:
