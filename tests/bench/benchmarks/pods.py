@@ -96,8 +96,14 @@ def path(name: str = "") -> str:
 
 def api_server(api: ClusterApi) -> Usage:
     """What the API server itself uses."""
-    server = listed(api, "/api/v1/namespaces/kube-system/pods?labelSelector=component%3Dkube-apiserver")[0]
-    return processes.usage(processes.of_container(server.container))
+
+    def container() -> str:
+        found = listed(api, "/api/v1/namespaces/kube-system/pods?labelSelector=component%3Dkube-apiserver")
+        return found[0].container if found else ""
+
+    # It was started anew for its audit log, and kubelet tells of that a while later.
+    until(lambda: bool(container()), READY_SECONDS, "kubelet tells of the API server's container")
+    return processes.usage(processes.of_container(container()))
 
 
 def listed(api: ClusterApi, path: str) -> list[Pod]:

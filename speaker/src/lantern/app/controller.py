@@ -151,9 +151,12 @@ class Controller:
         began = time.perf_counter()
         decided = plan(self._snapshot(pools))
         self._metrics.plan_seconds.observe(time.perf_counter() - began)
-        self._count(pools, usage(pools, decided), decided)
-        self._memory.want(remember(self._memory.current, decided, self._settings.memory_size))
-        await self._assigner.apply(decided)
+        try:
+            # First of all: somebody waits for it.
+            await self._assigner.apply(decided)
+        finally:
+            self._count(pools, usage(pools, decided), decided)
+            self._memory.want(remember(self._memory.current, decided, self._settings.memory_size))
         self._assigner.tell(decided)
 
     async def _take_over(self) -> None:

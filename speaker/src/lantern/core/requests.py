@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from lantern.core.model import Service
+from lantern.core.model import ANNOTATION_PREFIXES, Service
 from lantern.pools import Address, Problem, parse_address
 from lantern.reasons import Reason
 
@@ -35,6 +35,7 @@ def quoted(addresses: tuple[Address, ...]) -> str:
 _ANY = Request()
 _NAMES = ("address-pool", "loadBalancerIPs", "allow-shared-ip")
 _DEPRECATED = frozenset(f"metallb.universe.tf/{name}" for name in _NAMES)
+_ASKING = frozenset(prefix + name for prefix in ANNOTATION_PREFIXES for name in ("address-pool", "loadBalancerIPs"))
 
 
 def deprecated_annotations(service: Service) -> tuple[str, ...]:
@@ -44,7 +45,8 @@ def deprecated_annotations(service: Service) -> tuple[str, ...]:
 
 def read(service: Service) -> Request | Denied:
     """The Service's wishes, or why they cannot be read."""
-    if not service.annotations and not service.requested_ip:
+    # Most Services ask for nothing.
+    if not service.requested_ip and _ASKING.isdisjoint(service.annotations):
         return _ANY
     pool = service.annotation("address-pool") or ""
     listed = service.annotation("loadBalancerIPs") or ""
