@@ -104,6 +104,7 @@ def _burst(size: int) -> Scenario:
     title = f"{size:,} Services"
 
     def measure(session: Session) -> None:
+        session.settle()  # Events of what was done before are still to come
         before = {c: sum(u.processor for u in session.pods.usage(c)) for c in ("controller", "speaker")}
         server = api_server(session.services.api).processor
         marked = session.audit.position()

@@ -11,8 +11,6 @@ import logging
 import re
 from pathlib import Path
 
-import yaml
-
 from lantern.adapters.links import exclusion
 from lantern.adapters.logs import fields
 
@@ -43,7 +41,7 @@ class InterfaceExclusions:
             return self._current
         try:
             patterns = _patterns(self._file.read_text())
-        except (OSError, ValueError, yaml.YAMLError) as error:
+        except (OSError, ValueError) as error:
             log.error(
                 "list of excluded interfaces cannot be used", extra=fields(file=str(self._file), error=str(error))
             )
@@ -62,8 +60,14 @@ class InterfaceExclusions:
 
 
 def _patterns(text: str) -> list[str]:
-    """Raises ValueError naming what is wrong, and yaml.YAMLError."""
-    content = yaml.safe_load(text)
+    """Raises ValueError naming what is wrong."""
+    # Most clusters have no such file, and their speakers no need of a YAML parser in memory.
+    import yaml
+
+    try:
+        content = yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        raise ValueError(str(error)) from error
     found = content.get(_KEY, []) if isinstance(content, dict) else None
     if found is None and isinstance(content, dict):
         return []
