@@ -299,7 +299,7 @@ def _killed(size: int) -> Scenario:
         how="the same, once; kubelet starts them again in their pods",
         target=_START.get(size),
     )
-    return _outages(row, "killed", size, stop, 1)
+    return _outages(row, size, stop, 1)
 
 
 def _deleted(size: int) -> Scenario:
@@ -313,7 +313,7 @@ def _deleted(size: int) -> Scenario:
         how=f"the same, worst of {STOPS}; new pods start from nothing",
         target=_START.get(size),
     )
-    return _outages(row, "deleted", size, stop, STOPS)
+    return _outages(row, size, stop, STOPS)
 
 
 def _lost(size: int) -> Scenario:
@@ -329,7 +329,7 @@ def _lost(size: int) -> Scenario:
         what=f"With {size:,} Services: all controllers killed and deleted without grace → a new Service has its IP",
         how=f"the same, worst of {STOPS}; new pods of other names, so that an elected one's Lease has to expire",
     )
-    return _outages(row, "lost", size, stop, STOPS)
+    return _outages(row, size, stop, STOPS)
 
 
 def _stopped(size: int) -> Scenario:
@@ -342,7 +342,7 @@ def _stopped(size: int) -> Scenario:
         how=f"longest wait of Services made every {PROBE_INTERVAL:g} s around it, worst of {STOPS}",
         target=1,
     )
-    return _outages(row, "stopped", size, stop, STOPS)
+    return _outages(row, size, stop, STOPS)
 
 
 def _leader(size: int) -> Scenario:
@@ -355,7 +355,7 @@ def _leader(size: int) -> Scenario:
         how="the same, once",
         target=5,
     )
-    return _outages(row, "leader", size, stop, 1)
+    return _outages(row, size, stop, 1)
 
 
 # Containers that were killed come last and once each: after a second kill kubelet waits for ten seconds and more before
@@ -364,7 +364,7 @@ _STOPS = (_stopped, _leader, _deleted, _killed, _lost)
 _START = {1000: 3.0, 5000: 6.0}
 
 
-def _outages(row: Row, name: str, size: int, stop: Callable[[Session], None], count: int) -> Scenario:
+def _outages(row: Row, size: int, stop: Callable[[Session], None], count: int) -> Scenario:
     def measure(session: Session) -> None:
         session.ensure(size)
         outages = []
@@ -375,7 +375,7 @@ def _outages(row: Row, name: str, size: int, stop: Callable[[Session], None], co
         session.record(row.key, max(outages), outages)
         session.fail_on_clash(row.key)
 
-    return Scenario(name=name, rows=(row,), measure=measure)
+    return Scenario(name=row.key.partition("@")[0], rows=(row,), measure=measure)
 
 
 def _outage(session: Session, stop: Callable[[], None]) -> float:

@@ -119,8 +119,7 @@ class Candidacy:
         node = self._world.nodes.get(name)
         if node is None:
             return None
-        selecting = tuple(item for item in fit.advertisements if _selects(item, node))
-        return _interfaces(selecting or fit.advertisements)
+        return _interfaces(_selecting(fit.advertisements, node) or fit.advertisements)
 
     def _candidates(self, matching: tuple[L2Advertisement, ...]) -> tuple[Candidate, ...]:
         key = tuple(map(id, matching))
@@ -130,7 +129,7 @@ class Candidacy:
                     Candidate(name, _weight(node, matching), () if named is None else (named,))
                     for name, node in sorted(self._world.nodes.items())
                     if self._unfit(node, matching) is None
-                    for named in (_interfaces(tuple(item for item in matching if _selects(item, node))),)
+                    for named in (_interfaces(_selecting(matching, node)),)
                 )
             )
         return self._selected[key]
@@ -145,7 +144,7 @@ class Candidacy:
             return Reason.NODE_NOT_READY
         if node.network_unavailable:
             return Reason.NODE_NETWORK_UNAVAILABLE
-        if not any(_selects(item, node) for item in matching):
+        if not _selecting(matching, node):
             return Reason.NODE_NOT_SELECTED
         return None
 
@@ -160,16 +159,19 @@ def _covers(advertisement: L2Advertisement, spec: PoolSpec, service: Service) ->
     return not selectors or any(item.matches(service.labels) for item in selectors)
 
 
-def _selects(advertisement: L2Advertisement, node: Node) -> bool:
-    selectors = advertisement.node_selectors
-    return not selectors or any(item.matches(node.labels) for item in selectors)
+def _selecting(advertisements: Iterable[L2Advertisement], node: Node) -> tuple[L2Advertisement, ...]:
+    """Those that let the node announce."""
+    return tuple(
+        advertisement
+        for advertisement in advertisements
+        if not (selectors := advertisement.node_selectors) or any(item.matches(node.labels) for item in selectors)
+    )
 
 
 def _weight(node: Node, matching: Iterable[L2Advertisement]) -> int:
     return sum(
         item.weight
-        for advertisement in matching
-        if _selects(advertisement, node)
+        for advertisement in _selecting(matching, node)
         for item in advertisement.preferences
         if item.selector.matches(node.labels)
     )

@@ -33,9 +33,9 @@ def quoted(addresses: tuple[Address, ...]) -> str:
 
 
 _ANY = Request()
-_NAMES = ("address-pool", "loadBalancerIPs", "allow-shared-ip")
-_DEPRECATED = frozenset(f"metallb.universe.tf/{name}" for name in _NAMES)
-_ASKING = frozenset(prefix + name for prefix in ANNOTATION_PREFIXES for name in ("address-pool", "loadBalancerIPs"))
+_WISHES = ("address-pool", "loadBalancerIPs")
+_ASKING = frozenset(prefix + name for prefix in ANNOTATION_PREFIXES for name in _WISHES)
+_DEPRECATED = frozenset(f"metallb.universe.tf/{name}" for name in (*_WISHES, "allow-shared-ip"))
 
 
 def deprecated_annotations(service: Service) -> tuple[str, ...]:
