@@ -8,7 +8,7 @@ import subprocess
 import time
 
 import pytest
-from lablib.announcer import announcing
+from lablib.announcer import Announcer, announcing
 from lablib.netns import CLIENT_ADDRESS, NODE_MAC, Lan, ip
 from lablib.process import eventually
 from lablib.wire import ARP as ARP_ONLY
@@ -122,3 +122,31 @@ def test_frames_that_do_not_concern_the_addresses_never_reach_the_process(lan: L
         time.sleep(0.3)
         dropped = [line for line in node.metrics().splitlines() if line.startswith("lantern_l2_dropped_total{")]
     assert dropped and all(line.endswith(" 0.0") for line in dropped)
+
+
+def test_soon_only_the_owner_of_an_address_wakes_up_for_a_question(lan: Lan) -> None:
+    """A second after the last change the filter knows each single address; one that is gained is heard at once."""
+    mine = [f"192.168.2.{number}" for number in range(100, 200, 2)]
+    broadcast = "ff:ff:ff:ff:ff:ff"
+
+    def ask(wire: Wire, address: str) -> bool:
+        wire.send(Ether(dst=broadcast) / ARP(op=1, pdst=address, psrc=CLIENT_ADDRESS))
+        heard = wire.frames(0.3, lambda frame: frame.src == NODE_MAC and frame.dst != broadcast)
+        return any(frame.src == NODE_MAC and frame.dst != broadcast for _, frame in heard)
+
+    def strangers(node: Announcer) -> float:
+        name = 'lantern_l2_dropped_total{protocol="arp",reason="notAnnounced"} '
+        return next(float(line[len(name) :]) for line in node.metrics().splitlines() if line.startswith(name))
+
+    with announcing(lan.node, *mine) as node, Wire(lan.client, ARP_ONLY) as wire:
+        assert not ask(wire, "192.168.2.151")
+        assert strangers(node) == 1
+        time.sleep(1.5)
+        assert not ask(wire, "192.168.2.151")
+        assert strangers(node) == 1
+        assert all(ask(wire, address) for address in mine[::7])
+        node.apply(*mine, "192.168.2.151")
+        assert ask(wire, "192.168.2.151")
+        time.sleep(1.5)
+        assert ask(wire, "192.168.2.151") and not ask(wire, "192.168.2.153")
+        assert strangers(node) == 1

@@ -3,9 +3,9 @@
 """Filters that the kernel applies before a packet socket's process wakes up: classic BPF (socket(7), SO_ATTACH_FILTER).
 
 One program for each kind of socket. Each first checks what kind of packet it is, then compares the addresses in it with
-the ranges of what this node announces, so that the rest of the LAN's traffic costs a few instructions in the kernel and
-nothing here. Addresses of a pool are neighbours, so a few ranges do: up to RANGES of them, whose gaps let some foreign
-packets through, which the responder then drops. IPv6 addresses are compared by their last 32 bits only.
+what this node announces (`address_cover`), so that the rest of the LAN's traffic costs a few instructions in the kernel
+and nothing here. Strangers that pass are dropped by the responder. IPv6 addresses are compared by their last 32 bits
+only.
 
 Frames that are not for this node's MAC address are dropped: promiscuous interfaces hear them, and so do interfaces on
 which frames of unknown VLANs arrive (the kernel takes the tag off and marks them so).
@@ -16,22 +16,25 @@ from __future__ import annotations
 import ctypes
 import socket
 import struct
-from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum
-from itertools import pairwise
 
+from lantern.adapters.address_cover import BLOCK_BITS, Bitmap, Range
 from lantern.l2 import arp, echo, ndp
 
-RANGES = 24
 _SO_ATTACH_FILTER = 26
-_WORD = 1 << 32
 
 # <linux/bpf_common.h>; offsets from SKF_AD_OFF (<linux/filter.h>) name what is known about a packet.
 _LOAD_WORD = 0x20
 _LOAD_HALF = 0x28
 _LOAD_BYTE = 0x30
+_LOAD_CONSTANT = 0x00
+_AND = 0x54
+_SHIFT_RIGHT = 0x74
+_SHIFT_RIGHT_BY_INDEX = 0x7C
+_TO_INDEX = 0x07
+_JUMP = 0x05
 _IF_EQUAL = 0x15
 _IF_GREATER = 0x25
 _IF_AT_LEAST = 0x35
@@ -41,10 +44,11 @@ _PACKET_TYPE = 0xFFFFF004
 _OTHER_HOST = 3
 _WHOLE_FRAME = 0xFFFF
 
-Range = tuple[int, int]
-"""First and last, both included, as 32-bit numbers."""
 Step = tuple[int, int, int, int]
 """Opcode, jump if true, jump if false, operand: as `tcpdump -dd` writes them."""
+
+_DROP: Step = (_RETURN, 0, 0, 0)
+_ACCEPT: Step = (_RETURN, 0, 0, _WHOLE_FRAME)
 
 
 class Kind(Enum):
@@ -108,9 +112,15 @@ _CHECKS: dict[Kind, tuple[tuple[_Is, ...], tuple[int, ...]]] = {
 }
 
 
-def program(kind: Kind, ranges: Sequence[Range]) -> tuple[Step, ...]:
-    """The filter for addresses whose last 32 bits are in one of the ranges (sorted, disjoint, at most RANGES)."""
+def program(kind: Kind, ranges: Sequence[Range], exact: Bitmap | None = None) -> tuple[Step, ...]:
+    """The filter for addresses whose last 32 bits are in one of the ranges (sorted, disjoint, at most RANGES).
+
+    With a bitmap, that says what is asked for; the ranges then still say in whose name.
+    """
     checks, words = _CHECKS[kind]
+    asked = words[0]
+    if exact is not None:
+        words = words[1:]
     written = _Program()
     written.load(_LOAD_BYTE, _PACKET_TYPE)
     written.jump(_IF_EQUAL, _OTHER_HOST, "drop", None)
@@ -125,16 +135,50 @@ def program(kind: Kind, ranges: Sequence[Range]) -> tuple[Step, ...]:
             written.jump(_IF_EQUAL, value, f"passed {number}", None)
         written.jump(_IF_EQUAL, last, None, "drop")
         written.label(f"passed {number}")
+    nowhere = "drop" if exact is None else "end"
     for offset in words:
         written.load(_LOAD_WORD, offset)
-        missed = "drop" if offset == words[-1] else f"not at {offset}"
+        missed = nowhere if offset == words[-1] else f"not at {offset}"
         for first, last in ranges:
             # They are sorted: above this range, try the next one; below it, there is no other.
             written.jump(_IF_GREATER, last, f"above {offset} {last}", None)
             written.jump(_IF_AT_LEAST, first, "accept", missed)
             written.label(f"above {offset} {last}")
         written.label(f"not at {offset}")
-    return written.finish()
+    return written.finish(() if exact is None else _look_up(asked, exact))
+
+
+def _look_up(offset: int, exact: Bitmap) -> tuple[Step, ...]:
+    """Whether the address at the offset is in the bitmap: accepts or drops."""
+    if not exact.blocks:
+        return (_DROP,)
+    return (
+        (_LOAD_WORD, 0, 0, offset),
+        (_SHIFT_RIGHT, 0, 0, exact.shift),
+        (_AND, 0, 0, (1 << BLOCK_BITS) - 1),
+        (_TO_INDEX, 0, 0, 0),
+        (_LOAD_WORD, 0, 0, offset),
+        (_SHIFT_RIGHT, 0, 0, exact.shift + BLOCK_BITS),
+        *_search(exact.blocks),
+    )
+
+
+def _search(blocks: Sequence[tuple[int, int]]) -> tuple[Step, ...]:
+    """Find the block whose number was loaded, by halves; its bit is at the index register."""
+    if len(blocks) > 1:
+        half = len(blocks) // 2
+        lower, upper = _search(blocks[:half]), _search(blocks[half:])
+        # Conditional jumps reach 255 steps, the unconditional one reaches all.
+        return ((_IF_AT_LEAST, 0, 1, blocks[half][0]), (_JUMP, 0, 0, len(lower)), *lower, *upper)
+    number, bits = blocks[0]
+    return (
+        (_IF_EQUAL, 0, 3, number),
+        (_LOAD_CONSTANT, 0, 0, bits),
+        (_SHIFT_RIGHT_BY_INDEX, 0, 0, 0),
+        (_IF_ANY_BIT, 1, 0, 1),
+        _DROP,
+        _ACCEPT,
+    )
 
 
 class _Program:
@@ -150,19 +194,27 @@ class _Program:
     def jump(self, opcode: int, operand: int, if_true: str | None, if_false: str | None) -> None:
         self._steps.append((opcode, operand, if_true, if_false))
 
+    def jump_to(self, label: str) -> None:
+        self._steps.append((_JUMP, 0, label, None))
+
     def label(self, name: str) -> None:
         """The next step is where jumps to `name` arrive."""
         self._labels[name] = len(self._steps)
 
-    def finish(self) -> tuple[Step, ...]:
-        """All steps; who comes to their end is dropped."""
+    def finish(self, rest: tuple[Step, ...]) -> tuple[Step, ...]:
+        """All steps. Who comes to their end goes on with the rest; is dropped if there is none."""
+        if rest:
+            # Over the two returns, which stay within reach of the jumps.
+            self.jump_to("end")
         end = len(self._steps)
-        self._labels |= {"drop": end, "accept": end + 1}
+        self._labels |= {"drop": end, "accept": end + 1, "end": end + 2}
         steps = [
-            (opcode, self._distance(at, if_true), self._distance(at, if_false), operand)
+            (opcode, 0, 0, self._distance(at, if_true))
+            if opcode == _JUMP
+            else (opcode, self._distance(at, if_true), self._distance(at, if_false), operand)
             for at, (opcode, operand, if_true, if_false) in enumerate(self._steps)
         ]
-        return (*steps, (_RETURN, 0, 0, 0), (_RETURN, 0, 0, _WHOLE_FRAME))
+        return (*steps, _DROP, _ACCEPT, *rest)
 
     def _distance(self, at: int, label: str | None) -> int:
         return 0 if label is None else self._labels[label] - at - 1
@@ -173,60 +225,3 @@ def attach(sock: socket.socket, steps: Sequence[Step]) -> None:
     image = ctypes.create_string_buffer(b"".join(struct.pack("HBBI", *step) for step in steps))
     # struct sock_fprog: the number of steps, and a pointer to them; the kernel copies them during the call.
     sock.setsockopt(socket.SOL_SOCKET, _SO_ATTACH_FILTER, struct.pack("HL", len(steps), ctypes.addressof(image)))
-
-
-class Cover:
-    """Few ranges that hold all of many addresses, by their last 32 bits.
-
-    An address that is added either is in a range already, or becomes one; then, if there are too many, the two with the
-    smallest gap become one. Addresses that are removed stay in until they are half of all: a foreign packet more costs
-    less than counting anew.
-    """
-
-    def __init__(self) -> None:
-        self._words: dict[bytes, int] = {}
-        self._ranges: list[Range] = []
-        self._removed = 0
-
-    @property
-    def ranges(self) -> tuple[Range, ...]:
-        """Sorted and disjoint, at most RANGES."""
-        return tuple(self._ranges)
-
-    def add(self, address: bytes) -> bool:
-        """Cover an address, 4 or 16 bytes; whether the ranges have changed."""
-        word = int.from_bytes(address[-4:], "big")
-        self._words[address] = word
-        return self._cover(word)
-
-    def remove(self, address: bytes) -> bool:
-        """Cover an address no more; whether the ranges have changed."""
-        if self._words.pop(address, None) is None:
-            return False
-        self._removed += 1
-        if self._removed <= len(self._words):
-            return False
-        before, self._ranges, self._removed = self._ranges, [], 0
-        for word in sorted(self._words.values()):
-            self._cover(word)
-        return self._ranges != before
-
-    def _cover(self, word: int) -> bool:
-        at = bisect_right(self._ranges, (word, _WORD)) - 1
-        if at >= 0 and word <= self._ranges[at][1]:
-            return False
-        if at >= 0 and word == self._ranges[at][1] + 1:
-            self._ranges[at] = (self._ranges[at][0], word)
-        else:
-            at += 1
-            self._ranges.insert(at, (word, word))
-        if at + 1 < len(self._ranges) and self._ranges[at + 1][0] == word + 1:
-            self._join(at)
-        if len(self._ranges) > RANGES:
-            gaps = [after[0] - before[1] for before, after in pairwise(self._ranges)]
-            self._join(gaps.index(min(gaps)))
-        return True
-
-    def _join(self, at: int) -> None:
-        """Make one range of this and the next, and of the gap between."""
-        self._ranges[at : at + 2] = [(self._ranges[at][0], self._ranges[at + 1][1])]

@@ -9,10 +9,12 @@ solicitations go to multicast groups that are joined for them, and the rest is f
 from __future__ import annotations
 
 import asyncio
+import errno
 import socket
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 
-from lantern.adapters.packet_filter import Kind, Range, attach, program
+from lantern.adapters.address_cover import BLOCKS, Range, bitmap
+from lantern.adapters.packet_filter import Kind, attach, program
 
 _MAX_FRAME_BYTES = 16384
 """More than any Ethernet carries in one frame."""
@@ -54,6 +56,21 @@ class PacketSocket:
     def filter(self, ranges: Sequence[Range]) -> None:
         """Receive what is about addresses in these ranges from now on."""
         attach(self._socket, program(self._kind, ranges))
+
+    def narrow(self, ranges: Sequence[Range], words: Collection[int]) -> None:
+        """Receive questions about exactly these addresses of the ranges from now on.
+
+        As exactly as the kernel has room for (sysctl net.core.optmem_max). Raises OSError.
+        """
+        limit = BLOCKS
+        while limit > 1:
+            try:
+                attach(self._socket, program(self._kind, ranges, bitmap(words, limit)))
+                return
+            except OSError as error:
+                if error.errno != errno.ENOMEM:
+                    raise
+            limit //= 2
 
     def send(self, frame: bytes) -> bool:
         """Send one Ethernet frame; False when the interface does not take it (down, gone, or its queue is full)."""

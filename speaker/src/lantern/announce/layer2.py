@@ -14,10 +14,11 @@ from dataclasses import dataclass
 
 from prometheus_client import Counter, Gauge
 
+from lantern.adapters.address_cover import Cover, Range
 from lantern.adapters.links import Link
 from lantern.adapters.logs import fields
 from lantern.adapters.machine_loop import MachineLoop
-from lantern.adapters.packet_filter import Cover, Kind, Range
+from lantern.adapters.packet_filter import Kind
 from lantern.adapters.rtnetlink import is_local
 from lantern.announce.port import IPV6_KINDS, Port
 from lantern.l2.announcing import Announcing, Answered, Effect, Options, Purpose, SendFrame
@@ -34,6 +35,8 @@ Report = ConflictSeen | FoundInUse | FoundFree
 """What the owner of the cluster should hear of."""
 
 _LOCAL_SECONDS = 10.0
+_NARROW_SECONDS = 1.0
+"""After the last change, filters are made exact: that takes longer than a change may."""
 _ECHO_KINDS = frozenset({Kind.ECHO, Kind.ECHO_V6})
 
 
@@ -66,6 +69,7 @@ class Layer2Announcer:
         self._loop: MachineLoop[Effect] = MachineLoop(self._machine, self._deliver)
         self._ports: dict[str, Port] = {}
         self._covers = {4: Cover(), 6: Cover()}
+        self._narrowing: asyncio.TimerHandle | None = None
         self._kinds = [kind for kind in Kind if answer_ping or kind not in _ECHO_KINDS]
         self._series: dict[Address, _Series] = {}
         self._drops = {
@@ -94,6 +98,8 @@ class Layer2Announcer:
             self._forget(address)
         # Before anything is announced: who objects must be heard.
         self._refilter(stale)
+        if change.gained or change.lost:
+            self._narrow_later()
         for address in (*change.lost, *change.gained, *change.moved):
             self._relisten(address)
         self._settle()
@@ -159,6 +165,8 @@ class Layer2Announcer:
         """Fall silent. No frame withdraws an address in ARP or NDP; the next owner's burst does."""
         self.apply({})
         self._loop.close()
+        if self._narrowing is not None:
+            self._narrowing.cancel()
         for port in self._ports.values():
             port.close()
         self._ports.clear()
@@ -231,6 +239,7 @@ class Layer2Announcer:
             log.error("interface cannot be used", extra=fields(interface=link.name, error=str(error)))
             return False
         self._ports[link.name] = port
+        self._narrow_later()
         self._listen_all(port)
         detail = fields(interface=link.name, mac=link.mac.hex(":"), ndp=port.interface.ipv6)
         log.info("interface answers ARP", extra=detail)
@@ -289,8 +298,29 @@ class Layer2Announcer:
     def _refilter(self, versions: Collection[int]) -> None:
         if versions:
             filters = self._filters(versions)
+            for version in versions:
+                self._covers[version].exact = False
             for port in self._ports.values():
                 port.filter(filters)
+            self._narrow_later()
+
+    def _narrow_later(self) -> None:
+        if self._narrowing is not None:
+            self._narrowing.cancel()
+        self._narrowing = asyncio.get_running_loop().call_later(_NARROW_SECONDS, self._narrow)
+
+    def _narrow(self) -> None:
+        """All nodes hear each question for any address of the cluster; let only its owner wake up.
+
+        IPv6 asks by multicast groups, which do the same.
+        """
+        self._narrowing = None
+        cover = self._covers[4]
+        if not cover.has_strangers:
+            return
+        cover.exact = True
+        for port in self._ports.values():
+            port.narrow(Kind.ARP, cover.words)
 
     def _is_local(self, address: Address, now: float) -> bool:
         checked, local = self._local.get(address, (float("-inf"), False))

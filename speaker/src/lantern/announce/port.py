@@ -5,12 +5,13 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 
+from lantern.adapters.address_cover import Range
 from lantern.adapters.links import Link
 from lantern.adapters.logs import fields
 from lantern.adapters.multicast import Groups
-from lantern.adapters.packet_filter import Kind, Range
+from lantern.adapters.packet_filter import Kind
 from lantern.adapters.packet_socket import PacketSocket
 from lantern.l2.claims import Interface
 from lantern.l2.ndp import solicited_node
@@ -65,6 +66,11 @@ class Port:
         for kind, ranges in filters.items():
             if kind in self._sockets:
                 self._sockets[kind].filter(ranges)
+
+    def narrow(self, kind: Kind, words: Collection[int]) -> None:
+        """Receive questions about exactly these addresses of the filter's ranges, until `filter` is called again."""
+        if kind in self._sockets:
+            self._sockets[kind].narrow(self._filters[kind], words)
 
     def listen(self, address: Address) -> None:
         """Be where an IPv6 address is asked for."""

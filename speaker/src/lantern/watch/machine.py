@@ -198,7 +198,7 @@ class Watch:
         if peer is self._next:
             # Mostly it has answered in time: nobody needs to wake up to see that nothing is overdue.
             self._earliest = None
-        elif self._earliest is not None and (due := peer.due(now)) < self._earliest:
+        elif self._earliest is not None and (due := self._peer_due(peer, now)) < self._earliest:
             self._earliest, self._next = due, peer
 
     def handle_timer(self, *, now: float) -> None:
@@ -206,7 +206,7 @@ class Watch:
         now = self._lived(now)
         if self._earliest is None or self._earliest <= now:
             for peer in list(self._peers.values()):
-                if peer.due(now) <= now:
+                if self._peer_due(peer, now) <= now:
                     self._attend(peer, now)
             self._earliest = None
         if self._offer_at <= now:
@@ -232,11 +232,14 @@ class Watch:
         if self._earliest is None:
             self._earliest, self._next = _NEVER, None
             for peer in self._peers.values():
-                due = peer.due(self._latest)
+                due = self._peer_due(peer, self._latest)
                 if due < self._earliest:
                     self._earliest, self._next = due, peer
         due = min(self._earliest, self._offer_at)
         return due if due < _NEVER else None
+
+    def _peer_due(self, peer: Peer, now: float) -> float:
+        return peer.due(now, self._options.step_seconds)
 
     def _lived(self, now: float) -> float:
         due = self._due()
@@ -260,7 +263,7 @@ class Watch:
     def _attend(self, peer: Peer, now: float) -> None:
         if peer.push_at <= now:
             self._push(peer, now)
-        if peer.probe_at <= now or (peer.in_doubt(now) and self._may_hurry(peer, now)):
+        if min(peer.probe_at, peer.hurries_at(now, self._options.step_seconds)) <= now:
             self._probe(peer, now)
         if peer.status is Status.ALIVE and peer.silence_at() <= now:
             self._suspect(peer, Cause.SILENCE, now)
@@ -270,12 +273,6 @@ class Watch:
                     self._send(other, messages.encode_suspicion(peer.name, silent))
         if peer.inquiry is not None and peer.inquiry.due <= now:
             self._conclude(peer, now)
-        if peer.in_doubt(now) and len(peer.unanswered) < peer.patience.probes:
-            peer.probe_at = min(peer.probe_at, max(peer.sent + self._options.step_seconds, now))
-
-    def _may_hurry(self, peer: Peer, now: float) -> bool:
-        few = len(peer.unanswered) < peer.patience.probes
-        return few and now - peer.sent >= self._options.step_seconds
 
     def _probe(self, peer: Peer, now: float) -> None:
         peer.settle_outstanding(now)
@@ -290,16 +287,16 @@ class Watch:
         """Seconds until the next probe, if the peer answers.
 
         Where two watch each other a probe of one is a sign of life for the other as well: they take turns, and a node
-        leaves its turn to the other for half an interval.
+        leaves its turn to the other for a quarter of an interval.
         """
         fast = self._options.interval_seconds
         if peer.status is Status.LOST and now - peer.lost_at > self._options.seek_seconds:
-            return 3 * fast
-        if peer.status is Status.UNKNOWN and now - peer.named < _GREETING_SECONDS:
             return 2 * fast
+        if peer.status is Status.UNKNOWN and now - peer.named < _GREETING_SECONDS:
+            return fast
         if peer.status is Status.UNKNOWN or not peer.close:
             return max(self._options.slow_seconds, fast * len(self._peers))
-        return 1.5 * fast if now - peer.probed_us < 2.5 * fast else fast
+        return 1.25 * fast if now - peer.probed_us < 2.5 * fast else fast
 
     def _probed(self, peer: Peer, number: int, stamp: Stamp, now: float) -> None:
         peer.probed_us = now
@@ -451,7 +448,7 @@ class Watch:
         if all(other.status is Status.LOST for other in others):
             # There is nobody else. Of two nodes neither knows which one is cut off, unless the LAN tells.
             return inquiry.linked is not False
-        return any(other.heard >= inquiry.began - self._options.interval_seconds for other in others)
+        return any(other.heard >= inquiry.began for other in others)
 
     # Who watches whom.
 

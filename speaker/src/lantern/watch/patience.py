@@ -26,8 +26,8 @@ _SHORTEST_SECONDS = 0.03
 _LONGEST_SECONDS = 2.0
 _FIRST_SECONDS = 0.25
 _WORST_CAP_SECONDS = 0.4
-_WORST_DECAY = 0.5 ** (1 / 1200)
-"""Per answer: after 1200 of them, two minutes at ten a second, a long one counts half."""
+_WORST_DECAY = 0.5 ** (1 / 300)
+"""Per answer: after 300 of them, two minutes of taking turns at five a second, a long one counts half."""
 
 
 class Patience:

@@ -91,7 +91,12 @@ class Peer:
             return False
         return self.urgent or now >= self.unanswered[0] + self.patience.timeout_seconds
 
-    def due(self, now: float) -> float:
+    def hurries_at(self, now: float, step_seconds: float) -> float:
+        """When it is to be probed out of turn, as an answer is overdue; infinity while enough probes are under way."""
+        few = len(self.unanswered) < self.patience.probes
+        return self.sent + step_seconds if few and self.in_doubt(now) else _NEVER
+
+    def due(self, now: float, step_seconds: float) -> float:
         """When something is to be done about it."""
         due = min(self.probe_at, self.push_at)
         if self.inquiry is not None:
@@ -99,8 +104,8 @@ class Peer:
         elif self.status is Status.ALIVE:
             due = min(due, self.silence_at())
         if self.unanswered and not self.in_doubt(now):
-            due = min(due, self.unanswered[0] + self.patience.timeout_seconds)
-        return due
+            return min(due, self.unanswered[0] + self.patience.timeout_seconds)
+        return min(due, self.hurries_at(now, step_seconds))
 
     def settle_outstanding(self, now: float) -> None:
         """Count probes that are lost: unanswered for long, although the peer was heard after they were sent."""

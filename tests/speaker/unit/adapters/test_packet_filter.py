@@ -12,7 +12,8 @@ from ipaddress import ip_address
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from lantern.adapters.packet_filter import RANGES, Cover, Kind, Range, attach, program
+from lantern.adapters.address_cover import BLOCKS, RANGES, Bitmap, Cover, Range, bitmap
+from lantern.adapters.packet_filter import Kind, attach, program
 from lantern.l2 import arp, ndp
 from scapy.layers.inet import ICMP, IP, TCP, IPOption_RR
 from scapy.layers.inet6 import ICMPv6EchoReply, ICMPv6EchoRequest, ICMPv6ND_NS, IPv6, IPv6ExtHdrHopByHop
@@ -27,16 +28,18 @@ def word(address: str) -> int:
 
 
 @contextmanager
-def filtered(kind: Kind, ranges: Sequence[Range]) -> Iterator[tuple[socket.socket, socket.socket]]:
+def filtered(
+    kind: Kind, ranges: Sequence[Range], exact: Bitmap | None = None
+) -> Iterator[tuple[socket.socket, socket.socket]]:
     left, right = socket.socketpair(socket.AF_UNIX, socket.SOCK_DGRAM)
     with left, right:
         right.setblocking(False)
-        attach(right, program(kind, ranges))
+        attach(right, program(kind, ranges, exact))
         yield left, right
 
 
-def passes(kind: Kind, frame: bytes, ranges: Sequence[Range]) -> bool:
-    with filtered(kind, ranges) as (left, right):
+def passes(kind: Kind, frame: bytes, ranges: Sequence[Range], exact: Bitmap | None = None) -> bool:
+    with filtered(kind, ranges, exact) as (left, right):
         left.send(frame)
         try:
             received = right.recv(65535)
@@ -106,39 +109,48 @@ def test_arbitrary_bytes_do_no_harm(frame: bytes, kind: Kind) -> None:
 
 
 words = st.integers(0, 0xFFFFFFFF)
-near = st.integers(1000, 1100)
 
 
-@given(st.lists(st.tuples(st.booleans(), st.one_of(words, near)), max_size=150))
-def test_cover_holds_all_addresses_with_few_sorted_ranges(steps: list[tuple[bool, int]]) -> None:
-    cover, present = Cover(), set()
-    for add, value in steps:
-        before = cover.ranges
-        packed = value.to_bytes(4, "big")
-        changed = cover.add(packed) if add else cover.remove(packed)
-        (present.add if add else present.discard)(value)
-        assert changed == (cover.ranges != before)
-        assert len(cover.ranges) <= RANGES
-        assert all(first <= last for first, last in cover.ranges)
-        flat = [edge for pair in cover.ranges for edge in pair]
-        assert flat == sorted(flat)
-        assert all(any(first <= value <= last for first, last in cover.ranges) for value in present)
+def question(asked: int, sender: int = 1) -> bytes:
+    return bytes(Ether() / ARP(op=1, pdst=str(ip_address(asked)), psrc=str(ip_address(sender))))
 
 
-@given(st.sets(near, max_size=100), near)
+@given(st.sets(st.integers(1000, 1300), max_size=100), st.integers(990, 1310))
+def test_bitmap_lets_through_exactly_what_it_holds(present: set[int], asked: int) -> None:
+    assert passes(Kind.ARP, question(asked), [], bitmap(present)) == (asked in present)
+
+
+@given(st.sets(words, min_size=1, max_size=60), st.integers(2, 20), st.data())
+def test_bitmap_without_room_lets_neighbours_through_as_well(
+    present: set[int], limit: int, data: st.DataObject
+) -> None:
+    coarse = bitmap(present, limit)
+    assert 1 <= len(coarse.blocks) <= limit
+    assert coarse.shift == 0 or len(bitmap(present, len(present)).blocks) > limit
+    asked = data.draw(st.sampled_from(sorted(present)) | words)
+    held = any(asked >> coarse.shift == value >> coarse.shift for value in present)
+    assert passes(Kind.ARP, question(asked), [], coarse) == held
+
+
+@given(st.sets(st.integers(1000, 1100), max_size=100), st.integers(1000, 1100))
 def test_filter_and_cover_agree(present: set[int], asked: int) -> None:
     cover = Cover()
     for value in present:
         cover.add(value.to_bytes(4, "big"))
-    frame = bytes(Ether() / ARP(op=1, pdst=str(ip_address(asked)), psrc="192.168.2.20"))
-    assert passes(Kind.ARP, frame, cover.ranges) == any(first <= asked <= last for first, last in cover.ranges)
+    assert passes(Kind.ARP, question(asked), cover.ranges) == any(
+        first <= asked <= last for first, last in cover.ranges
+    )
 
 
-def test_neighbouring_addresses_are_one_range() -> None:
-    cover = Cover()
-    for value in (*range(1000, 6000, 2), *range(1001, 6000, 2)):
-        cover.add(value.to_bytes(4, "big"))
-    assert cover.ranges == ((1000, 5999),)
-    for value in range(1000, 5990):
-        cover.remove(value.to_bytes(4, "big"))
-    assert cover.ranges[0][0] > 1000 and cover.ranges[-1] == (cover.ranges[-1][0], 5999)
+def test_who_claims_an_address_is_heard_beside_the_bitmap() -> None:
+    assert passes(Kind.ARP, question(5, sender=1000), [(1000, 1000)], bitmap([1000]))
+    assert not passes(Kind.ARP, question(5, sender=1001), [(1000, 1000)], bitmap([1000]))
+
+
+def test_longest_bitmap_is_accepted_by_the_kernel() -> None:
+    present = range(0, 64 * BLOCKS, 64)
+    ranges = [(4 * number, 4 * number + 1) for number in range(RANGES)]
+    exact = bitmap(present)
+    assert exact.shift == 0 and len(exact.blocks) == BLOCKS
+    assert passes(Kind.ARP, question(64 * (BLOCKS - 1), sender=0xFFFFFFFF), ranges, exact)
+    assert not passes(Kind.ARP, question(64 * (BLOCKS - 1) + 1, sender=0xFFFFFFFF), ranges, exact)

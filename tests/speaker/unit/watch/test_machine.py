@@ -82,18 +82,18 @@ class Stage:
             self.tell(peer, data)
 
 
-def test_close_peer_is_probed_ten_times_a_second_and_distant_ones_once() -> None:
+def test_close_peer_is_probed_five_times_a_second_and_distant_ones_once() -> None:
     stage = Stage("b", "c", "d", "e")
     stage.run(10.0)
     counts = sorted(len(stage.sent(name, Probe)) for name in "bcde")
-    assert counts[0] in range(9, 12) and counts[-1] in range(95, 105)
+    assert counts[0] in range(9, 12) and counts[-1] in range(47, 53)
 
 
 def test_who_probes_us_is_probed_half_as_often() -> None:
     stage = Stage("b")
     for number in range(100):
         stage.tell("b", messages.encode_probe(Probe(number, Stamp(THEIRS, NONE))))
-        stage.run(0.09)
+        stage.run(0.9 * OPTIONS.interval_seconds)
     assert len(stage.sent("b", Answer)) == 100
     assert len(stage.sent("b", Probe)) < 60
 
@@ -107,17 +107,24 @@ def test_while_everybody_answers_it_wakes_up_only_to_send() -> None:
         stage.watch.handle_timer(now=stage.now)
         stage.settle()
         idle += len(stage.effects) == before
-    assert idle == 0 and len(stage.effects) > 200
+    assert idle == 0 and len(stage.effects) > 100
 
 
-def test_silence_on_a_clean_lan_is_certain_soon_and_then_others_and_the_lan_are_asked() -> None:
-    stage = Stage("b", "c")
+@pytest.mark.parametrize("others", ["b", "bc", "bcd"])
+def test_silence_on_a_clean_lan_is_certain_after_five_quick_probes(others: str) -> None:
+    stage = Stage(*others)
     begin = stage.silence("b")
-    stage.run(0.35)
-    assert stage.when(effects.AskWire) - begin < 0.34
+    stage.run(0.45)
+    assert stage.when(effects.AskWire) - begin <= 1.05 * OPTIONS.interval_seconds + 5 * OPTIONS.step_seconds
+
+
+def test_when_silence_is_certain_others_and_the_lan_are_asked() -> None:
+    stage = Stage("b", "c")
+    stage.silence("b")
+    stage.run(0.45)
     assert stage.seen(effects.AskWire) == [effects.AskWire("b")]
     (suspicion,) = stage.sent("c", Suspicion)
-    assert isinstance(suspicion, Suspicion) and suspicion.name == "b" and 0.1 < suspicion.silent_seconds < 0.25
+    assert isinstance(suspicion, Suspicion) and suspicion.name == "b" and 0.1 < suspicion.silent_seconds < 0.35
     assert stage.watch.status("b") is Status.SUSPECT
     assert not stage.seen(effects.Lost)
 
@@ -125,13 +132,13 @@ def test_silence_on_a_clean_lan_is_certain_soon_and_then_others_and_the_lan_are_
 def test_lost_when_nobody_speaks_for_it() -> None:
     stage = Stage("b", "c")
     begin = stage.silence("b")
-    stage.run(0.35)
+    stage.run(0.45)
     stage.watch.wire("b", answered=False, now=stage.now)
     stage.run(0.25)
     (lost,) = stage.seen(effects.Lost)
     assert isinstance(lost, effects.Lost) and (lost.peer, lost.cause) == ("b", Cause.SILENCE)
-    assert 0.3 < lost.silent_seconds < 0.6
-    assert stage.when(effects.Lost) - begin < 0.6
+    assert 0.3 < lost.silent_seconds < 0.85
+    assert stage.when(effects.Lost) - begin < 0.65
     assert stage.watch.status("b") is Status.LOST
 
 
@@ -141,19 +148,19 @@ def test_lost_one_that_came_back_is_found_as_soon_as_before_when_it_is_lost_agai
     for _ in range(3):
         stage.effects.clear()
         begin = stage.silence("b")
-        stage.run(0.4)
+        stage.run(0.45)
         stage.watch.wire("b", answered=False, now=stage.now)
         stage.run(5)
         taken.append(stage.when(effects.Lost) - begin)
         stage.answering.add("b")
         stage.run(1)
-    assert max(taken) < 0.6
+    assert max(taken) < 0.65
 
 
 def test_an_answer_in_time_ends_the_doubt() -> None:
     stage = Stage("b", "c")
     stage.silence("b")
-    stage.run(0.35)
+    stage.run(0.45)
     assert stage.watch.status("b") is Status.SUSPECT
     stage.tell("b", messages.encode_probe(Answer(0, Stamp(THEIRS, NONE))))
     assert stage.watch.status("b") is Status.ALIVE
@@ -209,7 +216,7 @@ def test_who_hears_nobody_at_all_waits_longer() -> None:
 def test_of_two_nodes_the_lan_tells_which_is_cut_off(linked: bool | None, seconds: float) -> None:
     stage = Stage("b")
     stage.silence("b")
-    stage.run(0.35)
+    stage.run(0.45)
     stage.watch.wire("b", answered=False, linked=linked, now=stage.now)
     stage.run(5)
     assert stage.when(effects.Lost) - stage.when(effects.AskWire) == pytest.approx(seconds, abs=0.1)
@@ -301,11 +308,11 @@ def test_lost_one_is_looked_for_and_believed_only_after_it_has_spoken_for_itself
     assert stage.watch.status("b") is Status.LOST and "b" not in stage.watch.speakers
     assert stage.watch.bulletin("b") is not None
     stage.effects.clear()
-    stage.run(1)
+    stage.run(2)
     assert len(stage.sent("b", Probe)) in range(9, 12)
     stage.run(70)
     stage.effects.clear()
-    stage.run(3)
+    stage.run(4)
     assert len(stage.sent("b", Probe)) in range(9, 12)
     stage.tell("b", messages.encode_probe(Probe(1, Stamp(Edition(77, 2), NONE))))
     assert stage.seen(effects.Back) == [effects.Back("b")]
