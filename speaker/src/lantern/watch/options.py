@@ -12,8 +12,8 @@ class Options:
     """How closely to watch, in seconds where not said otherwise."""
 
     interval_seconds: float = 0.2
-    """Between probes of a speaker that this node watches closely. Half of it would find a dead one 0.1 s sooner at best,
-    and cost an idle speaker of three twice as many wake-ups, of half a millisecond each."""
+    """Between probes of a speaker that this node watches closely. Half of it finds a dead one 0.1 s sooner at best, and
+    costs an idle speaker of three twice as many wake-ups, of half a millisecond each."""
     watchers: int = 2
     """So many nodes watch a speaker closely; the others make sure from time to time."""
     slow_seconds: float = 1.0
