@@ -23,7 +23,7 @@ bench: ## Lantern and MetalLB measured side by side into docs/benchmarks.md; BEN
 
 soak: ## what takes too long for test: faults, write-ups and roles in the virtual homelab
 	@tests/env pytest -q --durations=10 -c tests/faults/pytest.ini tests/faults
-	@tests/env pytest -q --durations=10 tests/e2e/test_4_lifecycle.py tests/e2e/test_6_*.py
+	@tests/env pytest -q --durations=10 tests/e2e/test_4_lifecycle.py tests/e2e/test_5_*.py tests/e2e/test_6_*.py
 	@LANTERN_IMPAIRED_MINUTES=$${LANTERN_IMPAIRED_MINUTES:-30} LANTERN_MIXED_MINUTES=$${LANTERN_MIXED_MINUTES:-10} \
 	  tests/env pytest -q --durations=10 -c tests/failover/pytest.ini tests/failover
 	@tests/env pytest -q --durations=10 -c tests/seeds/pytest.ini tests/seeds
