@@ -38,7 +38,6 @@ class Bitmap:
 
 def bitmap(words: Iterable[int], limit: int = BLOCKS) -> Bitmap:
     """The finest bitmap of these addresses with at most `limit` blocks (2 or more)."""
-    # By address first: to start over with a coarser one, only the blocks have to be looked at.
     shift, members = 0, set(words)
     while True:
         blocks: dict[int, int] = {}
