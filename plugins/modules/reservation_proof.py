@@ -12,17 +12,23 @@ short_description: Find out from the LAN whether DHCP servers hand out addresses
 version_added: 0.1.0
 description:
   - Asks every DHCP server of the LAN, as a client that is new there would, for addresses of O(pools), and tells which
-    it offers. No router is logged in to, and no address is requested, so no lease comes about; an offer is forgotten by
-    the server after a while.
+    it offers. For IPv4 pools by DHCP, for IPv6 pools by DHCPv6. No router is logged in to, and no address is requested,
+    so no lease comes about; an offer is forgotten by the server after a while.
   - A server that does not offer these addresses proves something only if it offers others that it is asked for. So it
     is also asked for an address outside the pools, beside one that it offered by itself.
   - Asks by ARP and neighbour discovery who has addresses of O(pools), and tells maker and name of devices that are no
-    node of the cluster. Addresses that somebody has are not asked for by DHCP.
-  - One DHCP question is in the air at a time. It takes about seven to ten seconds; a server that is not kept
-    out of the pools is found out sooner.
+    node of the cluster. Addresses of O(pools) that somebody has are not asked for by DHCP.
+  - Many homes have no DHCPv6 server, as hosts choose IPv6 addresses themselves (SLAAC). So routers are asked whether
+    they send hosts to one (flag M of router advertisements). Where none does, silence by DHCPv6 is no fault; where one
+    does, it proves nothing. The silence of DHCP proves nothing either way.
+  - Some DHCPv6 servers, such as odhcpd, choose addresses without heeding what they are asked for. They count as proven
+    if the pools are farther away from what they offer than three times the spread of at least ten offers, else as
+    unknown. A server that has no address for any new client counts as proven.
+  - One question is in the air at a time. It takes about seven to ten seconds, for IPv6 pools two more, six where
+    no DHCPv6 server answers; a server that is not kept out of the pools is found out sooner.
   - The verdict is V(proven), V(failed) or V(unknown). The module itself does not fail for it. What was found is printed
     as a table.
-  - IPv6 pools are looked at by neighbour discovery only; DHCPv6 servers are not asked.
+  - IPv6 pools that are given as host parts, without a prefix, cannot be asked for; leave them out.
 author:
   - Lantern contributors (@homelab-lantern)
 attributes:
@@ -34,16 +40,18 @@ attributes:
     support: none
 options:
   pools:
-    description: The addresses that no DHCP server may hand out, as CIDRs or C(first-last).
+    description: The addresses that no DHCP server may hand out, as CIDRs or C(first-last), IPv4 and IPv6.
     type: list
     elements: str
     required: true
   network:
-    description: The LAN in CIDR notation.
+    description: The LAN in CIDR notation, by its IPv4 addresses.
     type: str
     required: true
   servers:
-    description: Addresses of the DHCP servers that belong here, usually the router. Others are reported as foreign.
+    description:
+      - Addresses of the DHCP servers that belong here, usually the router. Others are reported as foreign.
+      - A DHCPv6 server belongs here if it answers from the MAC of one of them, or from a link-local address among them.
     type: list
     elements: str
     default: []
@@ -59,7 +67,7 @@ options:
     type: str
     default: ''
   samples:
-    description: How many addresses of the pools are asked for by DHCP, from the edges on, at most 12.
+    description: How many addresses of the pools are asked for by DHCP, and by DHCPv6, from the edges on, at most 12.
     type: int
     default: 4
   scan_limit:
@@ -67,7 +75,7 @@ options:
     type: int
     default: 1024
   timeout:
-    description: Seconds that asking by DHCP may take.
+    description: Seconds that asking by DHCP may take, and the same again by DHCPv6.
     type: int
     default: 40
 requirements:
@@ -75,6 +83,7 @@ requirements:
 notes:
   - Raw sockets need root, so use C(become).
   - It must run on a host in the LAN. On a node, Services that this node announces itself are not seen.
+  - DHCPv6 servers are asked from the link-local address of the interface, so IPv6 must be on there.
   - A switch with DHCP snooping may log the questions, as they come for clients with invented MACs.
 seealso:
   - module: homelab.lantern.dnsmasq_reservation
@@ -91,6 +100,13 @@ EXAMPLES = r"""
   become: true
   register: proof
   failed_when: proof.verdict != 'proven'
+
+- name: Those for IPv6 as well?
+  homelab.lantern.reservation_proof:
+    pools: [192.168.2.128/25, "fd00:2::1:0/112"]
+    network: 192.168.2.0/24
+    servers: [192.168.2.1]
+  become: true
 """
 
 RETURN = r"""
@@ -116,8 +132,12 @@ servers:
   elements: dict
   contains:
     server:
-      description: The server's address.
+      description: The server's address, a link-local one of a DHCPv6 server.
       type: str
+    duid:
+      description: What a DHCPv6 server calls itself (DUID), empty for IPv4.
+      type: str
+      sample: "00:03:00:01:52:54:00:12:34:56"
     mac:
       description: The MAC that its answers came from.
       type: str
@@ -125,7 +145,7 @@ servers:
       description: Who made it, empty if not known.
       type: str
     relay:
-      description: The relay between, V(0.0.0.0) for none.
+      description: The relay between, V(0.0.0.0) for none; empty for DHCPv6, whose relays are not seen.
       type: str
     foreign:
       description: Whether it is not one of O(servers).
@@ -136,6 +156,29 @@ servers:
     text:
       description: What it did.
       type: str
+routers:
+  description: The routers that advertised themselves by IPv6; empty without IPv6 pools.
+  returned: success
+  type: list
+  elements: dict
+  contains:
+    address:
+      description: The router's link-local address.
+      type: str
+    mac:
+      description: Its MAC.
+      type: str
+    managed:
+      description: Whether it tells hosts to get addresses by DHCPv6 (flag M).
+      type: bool
+    other:
+      description: Whether it tells hosts to get other settings by DHCPv6 (flag O).
+      type: bool
+    prefixes:
+      description: The prefixes out of which hosts choose addresses themselves (SLAAC).
+      type: list
+      elements: str
+      sample: ["fd00:2::/64"]
 strangers:
   description: Devices that have an address of the pools and are no node.
   returned: success
@@ -158,7 +201,7 @@ strangers:
       description: Always empty.
       type: str
 asked:
-  description: What was asked for by DHCP, in order, an empty text for any address.
+  description: What was asked for by DHCP, then by DHCPv6, in order, an empty text for any address.
   returned: success
   type: list
   elements: str
@@ -183,19 +226,29 @@ import typing as t
 from ipaddress import IPv4Address, IPv6Address, ip_address
 
 from ansible.module_utils.basic import AnsibleModule, missing_required_lib
-from ansible_collections.homelab.lantern.plugins.module_utils._pools import AddressRange, Problem, RangeSet, parse_range
+from ansible_collections.homelab.lantern.plugins.module_utils._pools import (
+    AddressRange,
+    Problem,
+    RangeSet,
+    parse_address,
+    parse_range,
+)
 from ansible_collections.homelab.lantern.plugins.module_utils._wire import (
     discover,
     probing,
     proof,
     reservation,
     scanning,
+    solicit,
     strangers,
 )
 
 MOST_SAMPLES = 12
 FIRST_OF_IPV6 = 64
 """How many addresses of a large IPv6 pool are looked at: Services get its first ones."""
+
+EVERY_IPV6 = AddressRange(6, 0, (1 << 128) - 1)
+"""What is asked for outside the pools lies beside what a server advertised, in whichever prefix."""
 
 
 class Wanted(t.NamedTuple):
@@ -243,6 +296,14 @@ def to_scan6(pools: t.Sequence[AddressRange]) -> list[IPv6Address]:
     return [IPv6Address(value) for value in dict.fromkeys(values)]
 
 
+def with_samples(
+    addresses: t.Sequence[IPv6Address], pools: t.Sequence[AddressRange], count: int, rng: random.Random
+) -> list[IPv6Address]:
+    """The same and addresses between, enough to ask for by DHCPv6: only who was looked at is asked for."""
+    drawn = reservation.samples(pools, addresses, count, rng)
+    return [*addresses, *(IPv6Address(address) for address in drawn)]
+
+
 def addresses_of(node: dict[str, t.Any]) -> list[str]:
     """A node's addresses in either notation of the option."""
     return [str(address) for address in [node.get("address"), *(node.get("addresses") or [])] if address]
@@ -272,38 +333,107 @@ def inside(found: t.Mapping[t.Any, list[str]], pools: t.Sequence[AddressRange]) 
     ]
 
 
+def ask4(
+    segment: scanning.Segment,
+    want: Wanted,
+    holders: t.Mapping[IPv4Address, list[str]],
+    options: dict[str, t.Any],
+    rng: random.Random,
+) -> reservation.Inquiry:
+    """All DHCP servers, asked."""
+    held = {*holders, IPv4Address(segment.address)}
+    chosen = reservation.samples(want.pools4, held, wished(options), rng)
+    inquiry = reservation.Inquiry(want.pools4, want.lan, held, chosen, rng=rng)
+    segment.run(inquiry, discover.Clients(segment.mac, rng), options["timeout"])
+    return inquiry
+
+
+def ask6(
+    segment: scanning.Segment,
+    want: Wanted,
+    looked_at: t.Sequence[IPv6Address],
+    holders: t.Mapping[IPv6Address, list[str]],
+    options: dict[str, t.Any],
+    rng: random.Random,
+) -> tuple[reservation.Inquiry, list[solicit.Router]]:
+    """All DHCPv6 servers, asked, and the routers that were heard meanwhile."""
+    held = {*holders, *segment.addresses6}
+    chosen = reservation.samples_of(looked_at, want.pools6, held, wished(options))
+    inquiry = reservation.Inquiry(want.pools6, EVERY_IPV6, held, chosen, rng=rng)
+    clients = solicit.Clients(segment.mac, segment.link_local, rng)
+    with segment.client_port():
+        segment.run(inquiry, clients, options["timeout"])
+    return inquiry, list(clients.routers.values())
+
+
+def wished(options: dict[str, t.Any]) -> int:
+    """How many addresses of the pools are asked for."""
+    return max(1, min(options["samples"], MOST_SAMPLES))
+
+
+def macs_of(
+    expected: t.Sequence[str], holders: t.Mapping[IPv4Address, list[str]], heard: t.Sequence[proof.Heard]
+) -> set[str]:
+    """The MACs of the servers that belong here: from ARP, and from what they answered by DHCP."""
+    found = {mac for address, macs in holders.items() if str(address) in expected for mac in macs}
+    return found | {item.mac for side in heard for item in side.judgements if item.server in expected}
+
+
+def in_lan(
+    expected: t.Sequence[str], lan: AddressRange, holders: t.Mapping[IPv4Address, list[str]]
+) -> list[IPv4Address]:
+    """The servers in the LAN whose MACs are not known yet."""
+    given = [parse_address(text) for text in expected]
+    return [item for item in given if isinstance(item, IPv4Address) and item in lan and item not in holders]
+
+
+def devices(found: t.Sequence[tuple[str, str]], macs: t.Mapping[str, t.Sequence[str]]) -> list[proof.Device]:
+    """Who has these addresses; strangers are asked for their names."""
+    unknown = [address for address, mac in found if not proof.node_of(mac, macs)]
+    names = strangers.names(unknown[:16])
+    return [
+        proof.Device(address, mac, proof.node_of(mac, macs), strangers.vendor(mac), names.get(address, ""))
+        for address, mac in found
+    ]
+
+
 def prove(options: dict[str, t.Any]) -> dict[str, t.Any]:
     """What exit_json gets; ProbeError if this host cannot ask."""
     started = time.monotonic()
     want = wanted(options)
     interface = options["interface"] or interface_in(want.lan)
     nodes = [address for node in options["nodes"] for address in addresses_of(node)]
+    expected = [str(address) for address in options["servers"]]
     rng = random.SystemRandom()
+    heard: list[proof.Heard] = []
+    asked: list[reservation.Question] = []
+    warnings: list[str] = []
     with scanning.Segment(interface) as segment:
-        addresses, addresses6 = to_scan(want, nodes, options["scan_limit"]), to_scan6(want.pools6)
+        addresses = to_scan(want, nodes, options["scan_limit"])
+        addresses6 = with_samples(to_scan6(want.pools6), want.pools6, wished(options), rng) if want.pools6 else []
         holders = segment.holders(addresses)
         holders6 = segment.holders6(addresses6) if addresses6 else {}
-        held = {*holders, IPv4Address(segment.address)}
-        count = max(1, min(options["samples"], MOST_SAMPLES))
-        inquiry = reservation.Inquiry(want.pools4, want.lan, held, count=count, rng=rng)
         if want.pools4:
-            segment.run(inquiry, discover.clients(rng), options["timeout"])
+            inquiry = ask4(segment, want, holders, options, rng)
+            heard.append(proof.by_dhcp(inquiry.judgements(), expected))
+            asked += inquiry.asked
+        if want.pools6 and not segment.link_local:
+            heard.append(proof.not_asked(interface))
+        elif want.pools6:
+            inquiry, routers = ask6(segment, want, addresses6, holders6, options, rng)
+            near = segment.holders(in_lan(expected, want.lan, holders))
+            macs6 = macs_of(expected, {**holders, **near}, heard)
+            heard.append(proof.by_dhcpv6(inquiry.judgements(), expected, macs6, routers))
+            asked += inquiry.asked
+            warnings = proof.crowded(want.pools6, routers)
         macs = known_macs(options["nodes"], holders, segment)
     found = inside(holders, want.pools4) + inside(holders6, want.pools6)
-    unknown = [address for address, mac in found if not proof.node_of(mac, macs)]
-    names = strangers.names(unknown[:16])
-    devices = [
-        proof.Device(address, mac, proof.node_of(mac, macs), strangers.vendor(mac), names.get(address, ""))
-        for address, mac in found
-    ]
-    judgements = inquiry.judgements()
-    result = proof.report(
-        judgements, devices, options["servers"], {item.mac: strangers.vendor(item.mac) for item in judgements}
-    )
+    vendors = {item.mac: strangers.vendor(item.mac) for side in heard for item in side.judgements}
+    result = proof.report(heard, devices(found, macs), vendors, warnings)
     result["warnings_found"] = result.pop("warnings")
     result.update(
         changed=False,
-        asked=[question.address for question in inquiry.asked],
+        asked=[question.address for question in asked],
         scanned=len(addresses) + len(addresses6),
         seconds=round(time.monotonic() - started, 1),
     )

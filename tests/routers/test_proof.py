@@ -19,10 +19,16 @@ pytestmark = pytest.mark.skipif(bool(SERVERS["dnsmasq"].missing), reason="needs 
 def serve(host: Host, ranges: list[str], *options: str) -> None:
     """The real dnsmasq on a host."""
     lines = ["port=0", "interface=eth0", *options, *(f"dhcp-range={item},255.255.255.0,12h" for item in ranges)]
+    serve_file(host, lines, ":67 ")
+
+
+def serve_file(host: Host, lines: list[str], port: str) -> None:
+    """dnsmasq with this configuration, waited for until it listens to `port`, "" to wait for none."""
     host.run("mkdir", "-p", "/var/lib/misc")
     host.write("/etc/dnsmasq.conf", "\n".join(lines) + "\n")
     host.start("dnsmasq", "--keep-in-foreground", "--conf-file=/etc/dnsmasq.conf", "--user=root", log="dnsmasq.log")
-    eventually(lambda: ":67 " in host.run("busybox", "netstat", "-lnu").stdout)
+    if port:
+        eventually(lambda: port in host.run("busybox", "netstat", "-lnu").stdout)
 
 
 def test_a_server_that_pings_first_is_asked_quickly(lan: Lan) -> None:
@@ -91,6 +97,130 @@ def test_an_ipv6_pool_is_looked_at_by_neighbour_discovery(lan: Lan) -> None:
     found = lan.prove([*POOL, "fd00::1:0/112"], servers=[ROUTER])
     assert found["verdict"] == "failed"
     assert [item["address"] for item in found["strangers"]] == ["fd00::1:3"]
+
+
+POOL6 = "fd00:2::1:0/112"
+BESIDE6 = "dhcp-range=fd00:2::1000,fd00:2::1fff,64,1h"
+INTO6 = "dhcp-range=fd00:2::1:f000,fd00:2::2:ffff,64,1h"
+
+
+def serve6(host: Host, *options: str, listens: bool = True) -> None:
+    """The real dnsmasq for IPv6 alone, with the prefix fd00:2::/64."""
+    with_prefix(host)
+    serve_file(host, ["port=0", "interface=eth0", *options], ":547 " if listens else "")
+
+
+def with_prefix(host: Host, address: str = "fd00:2::1/64") -> None:
+    host.link("address", "add", address, "dev", "eth0", "nodad")
+    eventually(lambda: "tentative" not in host.run("ip", "-6", "address", "show", "dev", "eth0").stdout)
+
+
+def leases6(host: Host) -> list[str]:
+    """dnsmasq's leases without the line of its own DUID."""
+    text = host.run("cat", "/var/lib/misc/dnsmasq.leases", check=False).stdout
+    return [line for line in text.splitlines() if not line.startswith("duid ")]
+
+
+def link_local(host: Host) -> str:
+    shown = host.run("ip", "-6", "-o", "address", "show", "dev", "eth0", "scope", "link").stdout
+    return shown.split()[3].partition("/")[0]
+
+
+def test_both_families_are_asked(lan: Lan) -> None:
+    with_prefix(lan.router)
+    serve(lan.router, LEFT, "no-ping", BESIDE6, "enable-ra")
+    eventually(lambda: ":547 " in lan.router.run("busybox", "netstat", "-lnu").stdout)
+    found = lan.prove([*POOL, POOL6], servers=[ROUTER])
+    assert found["verdict"] == "proven", found["table"]
+    assert [(item["server"], item["foreign"]) for item in found["servers"]] == [
+        (ROUTER, False),
+        (link_local(lan.router), False),
+    ]
+    assert {"192.168.2.150", "fd00:2::1:0", "fd00:2::1:ffff"} <= set(found["asked"])
+    assert [item["managed"] for item in found["routers"]] == [True]
+    assert leases6(lan.router) == []
+    # Nor does the kernel of the host that asks refuse the answers.
+    counted = dict(line.split() for line in lan.hosts["prober"].run("cat", "/proc/net/snmp6").stdout.splitlines())
+    assert counted["Icmp6OutDestUnreachs"] == "0"
+
+
+def test_an_ipv6_pool_in_the_range_is_found_out_and_no_lease_comes_about(lan: Lan) -> None:
+    serve6(lan.router, INTO6)
+    found = lan.prove([POOL6], servers=[ROUTER])
+    assert found["verdict"] == "failed", found["table"]
+    address, mac = link_local(lan.router), found["servers"][0]["mac"]
+    assert mac in lan.router.run("cat", "/sys/class/net/eth0/address").stdout
+    assert f"{address} ({mac}, DUID {found['servers'][0]['duid']}) offers fd00:2::1:" in found["problems"][0]
+    assert leases6(lan.router) == []
+
+
+@pytest.mark.parametrize("options", [("dhcp-range=fd00:2::,ra-only",), ()])
+def test_without_dhcpv6_silence_is_enough(lan: Lan, options: tuple[str, ...]) -> None:
+    if options:
+        serve6(lan.router, *options, listens=False)
+    found = lan.prove([POOL6], servers=[ROUTER])
+    assert found["verdict"] == "proven" and found["problems"] == found["servers"] == [], found["table"]
+    if options:
+        assert [(item["managed"], item["prefixes"]) for item in found["routers"]] == [(False, ["fd00:2::/64"])]
+        assert "flag M of router advertisements is off" in found["table"][1]
+    else:
+        assert found["routers"] == [] and "no router advertises itself" in found["table"][1]
+
+
+def test_a_server_that_only_tells_names_hands_out_no_address(lan: Lan) -> None:
+    serve6(lan.router, "dhcp-range=fd00:2::,ra-stateless")
+    found = lan.prove([POOL6], servers=[ROUTER])
+    assert found["verdict"] == "proven" and "no address for a new host" in found["servers"][0]["text"]
+
+
+def test_silence_of_the_dhcpv6_server_that_a_router_speaks_of_proves_nothing(lan: Lan) -> None:
+    serve6(lan.router, BESIDE6, "enable-ra", "dhcp-ignore=tag:!known")
+    found = lan.prove([POOL6], servers=[ROUTER])
+    assert found["verdict"] == "unknown", found["table"]
+    assert link_local(lan.router) in found["problems"][0] and "flag M" in found["problems"][0]
+
+
+def test_a_foreign_dhcpv6_server_is_found_and_judged(lan: Lan) -> None:
+    serve6(lan.router, BESIDE6)
+    stranger = lan.host("stranger", "192.168.2.240/24")
+    with_prefix(stranger, "fd00:2::240/64")
+    serve_file(stranger, ["port=0", "interface=eth0", INTO6], ":547 ")
+    found = lan.prove([POOL6], servers=[ROUTER])
+    assert found["verdict"] == "failed"
+    judged = {item["server"]: (item["foreign"], item["verdict"]) for item in found["servers"]}
+    assert judged[link_local(stranger)] == (True, "failed") and judged[link_local(lan.router)][0] is False
+    assert link_local(stranger) in found["warnings_found"][0] and "DHCPv6" in found["warnings_found"][0]
+
+
+@pytest.mark.skipif(bool(SERVERS["isc_dhcpd"].missing), reason="needs the program dhcpd")
+@pytest.mark.parametrize(("last", "verdict"), [("fd00:2::1fff", "proven"), ("fd00:2::1:ffff", "failed")])
+def test_isc_dhcpd_by_ipv6(lan: Lan, last: str, verdict: str) -> None:
+    with_prefix(lan.router)
+    lan.router.write("/etc/dhcp/dhcpd6.conf", f"subnet6 fd00:2::/64 {{ range6 fd00:2::1000 {last}; }}\n")
+    lan.router.write("/var/lib/dhcp/dhcpd6.leases", "")
+    files = ("-cf", "/etc/dhcp/dhcpd6.conf", "-lf", "/var/lib/dhcp/dhcpd6.leases")
+    lan.router.start("dhcpd", "-6", "-f", "-q", *files, "eth0", log="dhcpd6.log")
+    eventually(lambda: ":547 " in lan.router.run("busybox", "netstat", "-lnu").stdout)
+    found = lan.prove([POOL6], servers=[ROUTER])
+    assert found["verdict"] == verdict, found["table"]
+    assert "iaaddr" not in lan.router.read("/var/lib/dhcp/dhcpd6.leases")
+
+
+def test_addresses_of_an_ipv6_pool_that_somebody_has_are_not_asked_for(lan: Lan) -> None:
+    serve6(lan.router, BESIDE6)
+    with_prefix(lan.host("prober", "192.168.2.250/24"), "fd00:2::250/64")
+    with_prefix(lan.host("node1", "192.168.2.11/24"), "fd00:2::1:0/64")
+    nodes = [{"name": "node1", "addresses": ["192.168.2.11"]}]
+    found = lan.prove([POOL6], servers=[ROUTER], nodes=nodes)
+    assert found["verdict"] == "proven" and found["strangers"] == [], found["table"]
+    assert "fd00:2::1:0" not in found["asked"] and "fd00:2::1:1" in found["asked"]
+
+
+def test_a_host_without_ipv6_cannot_ask(lan: Lan) -> None:
+    prober = lan.host("prober", "192.168.2.250/24")
+    prober.run("sh", "-c", "echo 1 >/proc/sys/net/ipv6/conf/eth0/disable_ipv6")
+    found = lan.prove([POOL6], servers=[ROUTER])
+    assert found["verdict"] == "unknown" and "IPv6 is off on this host" in found["problems"][0]
 
 
 def test_the_lan_behind_a_router_cannot_be_asked(lan: Lan) -> None:

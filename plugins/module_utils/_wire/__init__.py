@@ -15,9 +15,11 @@ A Service, hop by hop (stage verify):
 
 The pools, before anything is announced (stage reserve):
     discover.py     DHCPDISCOVER and DHCPOFFER as frames; pure
+    solicit.py      DHCPv6 Solicit and Advertise, and router advertisements, as frames; pure
     reservation.py  what to ask the DHCP servers, and what their answers show; pure
     wishes.py       whether a server offers what it is asked for; pure
-    scanning.py     asks: ARP, neighbour discovery, DHCP through one raw socket
+    reach.py        whether a DHCPv6 server that does not may come to the pools; pure
+    scanning.py     asks: ARP, neighbour discovery, DHCP, DHCPv6 through one raw socket
     strangers.py    maker and name of a device that nobody knows
     proof.py        the verdict, and the table; pure
 """

@@ -18,6 +18,8 @@ try:
 except ImportError:
     BOOTP = DHCP = IP = UDP = Ether = None
 
+from .reservation import Question
+
 BROADCAST_FLAG = 0x8000
 """Asks for the answer by broadcast (RFC 2131 section 4.1): nobody has the client's MAC."""
 
@@ -40,6 +42,34 @@ class Offer(t.NamedTuple):
     server: str
     server_mac: str
     relay: str
+    duid: str = ""
+
+    @property
+    def addresses(self) -> tuple[str, ...]:
+        """All that is offered."""
+        return (self.address,)
+
+    @property
+    def identity(self) -> str:
+        """What tells servers apart."""
+        return self.server
+
+
+class Clients:
+    """The frames of invented clients, and what is answered. `sender`: the MAC of the interface."""
+
+    def __init__(self, sender: str, rng: random.Random) -> None:
+        self._sender = sender
+        self._macs = clients(rng)
+
+    def frames(self, question: Question) -> list[bytes]:
+        """What is to be sent for a question, by a client that nobody has seen before; [] when there are no more."""
+        mac = next(self._macs, None)
+        return [] if mac is None else [discover(question.xid, mac, self._sender, question.address)]
+
+    def answer(self, frame: bytes) -> Offer | None:
+        """The offer in a frame."""
+        return offer(frame)
 
 
 def clients(rng: random.Random) -> t.Iterator[str]:

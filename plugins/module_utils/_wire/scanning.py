@@ -1,9 +1,13 @@
 # Copyright (c) 2026, Lantern contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Who is in a LAN: asks by ARP, neighbour discovery and DHCP through one raw socket. PRIVATE to homelab.lantern."""
+"""Who is in a LAN: asks by ARP, neighbour discovery, DHCP and DHCPv6. PRIVATE to homelab.lantern.
+
+One raw socket is used for all of them.
+"""
 
 from __future__ import annotations
 
+import contextlib
 import socket
 import time
 import traceback
@@ -21,9 +25,9 @@ try:
 except ImportError:
     LIBRARY_PROBLEM = traceback.format_exc()
 
-from . import discover
+from . import solicit
 from .probing import BROADCAST, ProbeError
-from .reservation import Inquiry
+from .reservation import Answer, Inquiry, Question
 
 PACE_SECONDS = 0.002
 """Between two questions of a scan: 500 small frames a second are no burden even for an access point."""
@@ -32,6 +36,17 @@ QUIET_SECONDS = 0.7
 """How long answers are waited for after the last question of a scan."""
 
 ALL_NODES = "ff02::1"
+_LINK_SCOPE = 0x20
+
+
+class Clients(t.Protocol):
+    """Those who ask: discover.Clients by DHCP, solicit.Clients by DHCPv6."""
+
+    def frames(self, question: Question) -> t.Sequence[bytes]:
+        """What is to be sent for a question; nothing when nobody is left to ask it."""
+
+    def answer(self, frame: bytes) -> Answer | None:
+        """The answer in a frame that arrived, if it is one."""
 
 
 class Segment:
@@ -50,6 +65,17 @@ class Segment:
         except (OSError, ValueError) as exc:
             raise ProbeError(f"The interface {interface} cannot be used: {exc}. Check that it is up.") from exc
         self.address = str(get_if_addr(interface))
+
+    @property
+    def link_local(self) -> str:
+        """The interface's link-local address (RFC 4291 section 2.5.6), "" where IPv6 is off."""
+        found = (item[0] for item in in6_getifaddr() if item[2] == self.interface and item[1] == _LINK_SCOPE)
+        return str(next(found, ""))
+
+    @property
+    def addresses6(self) -> list[IPv6Address]:
+        """The interface's own IPv6 addresses."""
+        return [IPv6Address(item[0]) for item in in6_getifaddr() if item[2] == self.interface]
 
     def __enter__(self) -> Segment:
         return self
@@ -139,22 +165,33 @@ class Segment:
         self._exchange(questions, take)
         return {address: macs for address, macs in found.items() if macs}
 
-    def run(self, inquiry: Inquiry, clients: t.Iterator[str], seconds: float) -> float:
-        """Asks until the inquiry is over, at most this long; returns how long it took."""
-        started = time.monotonic()
-        deadline = started + seconds
+    def run(self, inquiry: Inquiry, clients: Clients, seconds: float) -> None:
+        """Asks until the inquiry is over, at most this long."""
+        deadline = time.monotonic() + seconds
         while True:
             now = time.monotonic()
             if now >= deadline or inquiry.is_over(now=now):
-                return now - started
+                return
             question = inquiry.next_question(now=now)
             if question is not None:
-                mac = next(clients, None)
-                if mac is None:
-                    return now - started
-                self._send(discover.discover(question.xid, mac, self.mac, question.address))
+                frames = clients.frames(question)
+                if not frames:
+                    return
+                for frame in frames:
+                    self._send(frame)
             for frame in self._frames(min(deadline, time.monotonic() + 0.1)):
-                found = discover.offer(frame)
+                found = clients.answer(frame)
                 if found is not None:
                     inquiry.heard(found, now=time.monotonic())
                     break
+
+    @contextlib.contextmanager
+    def client_port(self) -> t.Iterator[None]:
+        """Meanwhile answers to the port of DHCPv6 clients are not refused by this host's kernel (RFC 4443 section 3.1).
+
+        They are read from the wire all the same. Where a real client has the port, the kernel refuses none either.
+        """
+        with socket.socket(socket.AF_INET6, socket.SOCK_DGRAM) as taken:
+            with contextlib.suppress(OSError):
+                taken.bind((self.link_local, solicit.CLIENT_PORT, 0, socket.if_nametoindex(self.interface)))
+            yield

@@ -57,7 +57,8 @@ class FakeServer:
 
 def ask(*servers, held=(), pools=POOL, count=4, loses=0):
     """The inquiry after all was asked, and the seconds that it took; the first `loses` questions reach nobody."""
-    inquiry = Inquiry(pools, LAN, {IPv4Address(item) for item in held}, count=count, rng=random.Random(1))
+    taken, rng = {IPv4Address(item) for item in held}, random.Random(1)
+    inquiry = Inquiry(pools, LAN, taken, samples(pools, taken, count, rng), rng=rng)
     now, coming, sent = 0.0, [], 0
     free_at = {server.address: 0.0 for server in servers}
     while not inquiry.is_over(now=now):
@@ -113,7 +114,7 @@ def test_no_server_proves_nothing():
     inquiry, seconds = ask()
     assert inquiry.judgements() == [] and len(inquiry.asked) == 3
     assert seconds < 3 * PATIENCE_SECONDS + 0.5
-    told = proof.report([], [], [], {})
+    told = proof.report([proof.by_dhcp([], [])], [], {})
     assert told["verdict"] == UNKNOWN and told["problems"] == [proof.NO_SERVER]
 
 
@@ -162,7 +163,7 @@ def test_samples_are_edges_first_then_any():
 
 
 def test_offers_to_others_are_passed_over():
-    inquiry = Inquiry(POOL, LAN, set(), rng=random.Random(1))
+    inquiry = Inquiry(POOL, LAN, set(), ["192.168.2.150"], rng=random.Random(1))
     inquiry.next_question(now=0.0)
     stranger = discover.Offer(1, "02:00:00:00:00:09", "192.168.2.150", "r", "aa:00:00:00:00:01", "0.0.0.0")
     inquiry.heard(stranger, now=0.1)
@@ -214,13 +215,13 @@ def test_the_report_names_strangers_and_foreign_servers():
         proof.Device("192.168.2.151", "aa:00:00:00:00:02", "node1"),
         proof.Device("192.168.2.152", "b8:27:eb:00:00:01", "", "Raspberry Pi Foundation", "printer.home"),
     ]
-    told = proof.report(inquiry.judgements(), devices, ["192.168.2.254"], {})
+    told = proof.report([proof.by_dhcp(inquiry.judgements(), ["192.168.2.254"])], devices, {})
     assert told["verdict"] == FAILED
     assert "printer.home" in told["problems"][0] and "192.168.2.152" in told["problems"][0]
     assert "192.168.2.1 " in told["warnings"][0] and told["servers"][0]["foreign"]
     assert [item["address"] for item in told["strangers"]] == ["192.168.2.152"]
     assert len(told["table"]) == 4
-    calm = proof.report(inquiry.judgements(), devices[:1], ["192.168.2.1"], {})
+    calm = proof.report([proof.by_dhcp(inquiry.judgements(), ["192.168.2.1"])], devices[:1], {})
     assert calm["verdict"] == PROVEN and calm["problems"] == calm["warnings"] == []
 
 
