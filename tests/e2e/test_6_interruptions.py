@@ -21,7 +21,7 @@ INTERRUPTIONS = (
     ("Load them, now and at boot", 0.2),
     ("Copy the archive", 0.3),
     ("Import it", 0.5),
-    ("Apply rights", 0.3),
+    ("Apply namespace, kinds and rights", 0.3),
     ("Apply the pools", 0.2),
     ("Wait until they are ready", 1.0),
     ("Look", 0.5),

@@ -257,6 +257,8 @@ def _ansible_playbook(options: argparse.Namespace) -> int:
         "ANSIBLE_INVENTORY": str(inventory.path()),
         # Kept per lab: a shared SSH connection to 192.168.2.11 would lead into whichever lab opened it first.
         "ANSIBLE_SSH_CONTROL_PATH_DIR": str(paths.state() / "ssh"),
+        # All hosts share this machine's processors, and some have none left for a login.
+        "ANSIBLE_TIMEOUT": "60",
         **os.environ,
     }
     program = str(Path(sys.executable).parent / "ansible-playbook")
