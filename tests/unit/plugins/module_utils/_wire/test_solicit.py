@@ -42,7 +42,7 @@ from scapy.layers.l2 import Ether
 
 OWN_MAC, OWN = "52:54:00:00:00:01", "fe80::5054:ff:fe00:1"
 ROUTER_MAC, ROUTER = "aa:00:00:00:00:01", "fe80::1"
-POOL = [parse_range("fd00:2::1:0/112")]
+POOL = (parse_range("fd00:2::1:0/112"),)
 EVERYWHERE = AddressRange(6, 0, (1 << 128) - 1)
 
 
