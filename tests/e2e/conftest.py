@@ -85,6 +85,15 @@ class Home:
     def site(self, *arguments: str) -> Play:
         return self.play("playbooks/site.yml", *arguments)
 
+    def set_up(self, *options: str) -> None:
+        """A new lab (options of `lab up`) with the demo's Service, and Lantern in it."""
+        self.lab("down")
+        self.lab("up", *options)
+        self.kubectl("apply", f"--filename={PROJECT}/tests/lab/demo.yaml")
+        self.kubectl("--namespace=demo", "rollout", "status", "deployment/web", "--timeout=90s")
+        done = self.site()
+        assert done.returncode == 0, done.output
+
     def service_address(self, name: str = "web", namespace: str = "demo") -> str:
         status = self.get(f"--namespace={namespace}", "service", name)["status"]
         entries = status.get("loadBalancer", {}).get("ingress", [])

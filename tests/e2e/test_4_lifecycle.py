@@ -65,6 +65,15 @@ def running_image(home: Home) -> str:
     return image
 
 
+@pytest.fixture(scope="module")
+def home() -> Iterator[Home]:
+    """A lab of its own, as these tests take long and run apart from the others."""
+    home = Home("e2e-lifecycle")
+    home.set_up()
+    yield home
+    home.lab("down")
+
+
 @pytest.fixture(scope="class")
 def k3s(home: Home) -> Iterator[None]:
     """The stand-in, with ServiceLB running."""

@@ -114,12 +114,7 @@ def home() -> Iterator[BrokenHome]:
 
     home = BrokenHome(os.environ.get("LANTERN_BROKEN_LAB", "e2e-broken"))
     if "LANTERN_BROKEN_LAB" not in os.environ:
-        home.lab("down")
-        home.lab("up", "--ipv6", "--second-lan=192.168.30.0/24")
-    home.kubectl("apply", f"--filename={PROJECT}/tests/lab/demo.yaml")
-    home.kubectl("--namespace=demo", "rollout", "status", "deployment/web", "--timeout=90s")
-    run = home.site()
-    assert run.returncode == 0, run.output
+        home.set_up("--ipv6", "--second-lan=192.168.30.0/24")
     yield home
     if "LANTERN_BROKEN_LAB" not in os.environ:
         home.lab("down")

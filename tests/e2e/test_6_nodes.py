@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterator
 
 import pytest
-from conftest import PROJECT, Home, Play
+from conftest import Home, Play
 
 PREPARE = "playbooks/prepare.yml"
 PROXY_PODS = ("--namespace=kube-system", "pods", "--selector=k8s-app=kube-proxy")
@@ -18,12 +18,7 @@ PROXY_PODS = ("--namespace=kube-system", "pods", "--selector=k8s-app=kube-proxy"
 @pytest.fixture(scope="module")
 def pair() -> Iterator[Home]:
     home = Home("e2e-nodes")
-    home.lab("down")
-    home.lab("up", "--nodes=2")
-    home.kubectl("apply", f"--filename={PROJECT}/tests/lab/demo.yaml")
-    home.kubectl("--namespace=demo", "rollout", "status", "deployment/web", "--timeout=60s")
-    done = home.site()
-    assert done.returncode == 0, done.output
+    home.set_up("--nodes=2")
     yield home
     home.lab("down")
 
