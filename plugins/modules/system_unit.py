@@ -145,12 +145,11 @@ def read(path: str) -> str | None:
 
 def write(module: AnsibleModule, item: Wanted) -> None:
     """Replaces the file in one step."""
-    assert item.after is not None
     scratch = os.path.join(module.tmpdir, os.path.basename(item.path))
     try:
         os.makedirs(os.path.dirname(item.path), mode=0o755, exist_ok=True)
         with open(scratch, "w", encoding="utf-8") as handle:
-            handle.write(item.after)
+            handle.write(item.after or "")
     except OSError as error:
         module.fail_json(msg=f"{item.path} cannot be written: {error.strerror}. Is its file system full, or read-only?")
     module.atomic_move(scratch, item.path)
