@@ -5,8 +5,11 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any
 
+import msgspec
+import pytest
 from fakes.kube import FakeKube
 from lantern.adapters.kube.lease import LeaseKeeper
 from lantern.core.leadership import Timings
@@ -79,3 +82,41 @@ def test_api_server_out_of_reach_ends_leadership_in_time_and_gives_it_back_after
         assert not (first.may_write() and second.may_write())
 
     run(scenario)
+
+
+class LateAnswers(FakeKube):
+    """Writes are carried out at once, and answered later."""
+
+    async def patch(self, path: str, body: Mapping[str, Any], seconds: float | None = None) -> msgspec.Raw:
+        answer = await super().patch(path, body, seconds)
+        await asyncio.sleep(0.2)
+        return answer
+
+    async def create(self, path: str, body: Mapping[str, Any]) -> msgspec.Raw:
+        answer = await super().create(path, body)
+        await asyncio.sleep(0.2)
+        return answer
+
+
+@pytest.mark.parametrize("renewals", [0, 1])
+def test_lease_that_was_taken_or_renewed_in_the_last_moment_is_given_back_too(renewals: int) -> None:
+    async def main() -> None:
+        kube = LateAnswers()
+        keeper = LeaseKeeper(kube, "metallb-system", "lantern-controller", "a", QUICK, lambda: None)
+        task = asyncio.create_task(keeper.run())
+
+        def spec() -> dict[str, Any]:
+            return dict(kube.objects.get(LEASES, {}).get("lantern-controller", {}).get("spec", {}))
+
+        async with asyncio.timeout(10):
+            await until(lambda: spec().get("holderIdentity") == "a")
+            if renewals:
+                await until(keeper.may_write)
+                before = spec()["renewTime"]
+                await until(lambda: spec()["renewTime"] != before)
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
+            await keeper.release()
+        assert spec() and not spec().get("holderIdentity")
+
+    asyncio.run(main())

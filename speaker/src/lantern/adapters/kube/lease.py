@@ -22,6 +22,8 @@ from lantern.core.leadership import Leadership, LeaseRecord, Take, Timings, Wait
 log = logging.getLogger("lantern.lease")
 
 _RETRY_SECONDS = 0.5
+_LAST_ANSWER_SECONDS = 1.0
+"""At the end, for the answer of a write under way."""
 
 
 class LeaseApi(Source, Protocol):
@@ -123,14 +125,15 @@ class LeaseKeeper:
         }
         if not take.is_renewal:
             spec["acquireTime"] = spec["renewTime"]
+        write = asyncio.create_task(self._write(take.version, spec))
         try:
-            if take.version:
-                body = {"metadata": {"resourceVersion": take.version}, "spec": spec}
-                answer = await self._api.patch(
-                    f"{self._path}/{self._name}", body, seconds=self._timings.duration - self._timings.margin
-                )
-            else:
-                answer = await self._api.create(self._path, {"metadata": {"name": self._name}, "spec": spec})
+            answer = await asyncio.shield(write)
+        except asyncio.CancelledError:
+            # It may have been carried out: only who has its answer can give the Lease back.
+            await asyncio.wait([write], timeout=_LAST_ANSWER_SECONDS)
+            if not write.cancel() and not write.cancelled() and write.exception() is None:
+                self._machine.took(lease_record(write.result()), started=started, now=self._now())
+            raise
         except ApiError as error:
             level = logging.DEBUG if error.code == 409 else logging.WARNING
             log.log(level, "lease not written", extra=fields(lease=self._name, error=str(error)))
@@ -138,6 +141,15 @@ class LeaseKeeper:
         self._store.wrote(answer)
         self._machine.took(lease_record(answer), started=started, now=self._now())
         return 0.0
+
+    async def _write(self, version: str, spec: dict[str, Any]) -> Any:
+        """Create the Lease when `version` is empty, else update exactly that version; the answer. Raises ApiError."""
+        if not version:
+            return await self._api.create(self._path, {"metadata": {"name": self._name}, "spec": spec})
+        body = {"metadata": {"resourceVersion": version}, "spec": spec}
+        return await self._api.patch(
+            f"{self._path}/{self._name}", body, seconds=self._timings.duration - self._timings.margin
+        )
 
     def _see(self) -> None:
         self._machine.saw(next(self._store.values(), None), now=self._now())
