@@ -58,9 +58,9 @@ def test_never_two_writers(seed: int, loss: float, slow: float) -> None:
                 machines[name].saw(event, now=now)
             elif isinstance(event, tuple):
                 busy[name] = False
-                started, record = event
+                started, take, record = event
                 if record is not None:
-                    machines[name].took(record, started=started, now=now)
+                    machines[name].took(record, take, started=started, now=now)
         for name, machine in machines.items():
             if rng.random() < 0.002:
                 frozen_until[name] = now + rng.choice([0.5, 3, 5, 20])
@@ -71,7 +71,7 @@ def test_never_two_writers(seed: int, loss: float, slow: float) -> None:
                 record = server.write(name, action)
                 busy[name] = True
                 order += 1
-                heapq.heappush(pending, (now + rng.uniform(0, slow), order, name, (now, record)))
+                heapq.heappush(pending, (now + rng.uniform(0, slow), order, name, (now, action, record)))
                 if record is not None:
                     for other in CONTENDERS:
                         if other != name:

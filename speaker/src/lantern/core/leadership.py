@@ -40,6 +40,8 @@ class Take:
     version: str
     transitions: int
     is_renewal: bool
+    by_force: bool = False
+    """Its holder fell silent. Told now, as the watch may bring what was written before the write has its answer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,11 +73,10 @@ class Leadership:
         if record is None or record.holder != self._identity:
             self._renewed_at = None
 
-    def took(self, record: LeaseRecord, *, started: float, now: float) -> None:
-        """A write that was begun at `started` succeeded; `record` is its answer."""
-        previous = self._record
+    def took(self, record: LeaseRecord, take: Take, *, started: float, now: float) -> None:
+        """The write that was decided on and begun at `started` succeeded; `record` is its answer."""
         if self._renewed_at is None:
-            self.by_force = previous is not None and previous.holder not in ("", self._identity)
+            self.by_force = take.by_force
         self._record, self._seen_at, self._renewed_at, self._known_absent = record, now, started, False
 
     def resign(self) -> None:
@@ -94,7 +95,9 @@ class Leadership:
             # Given back; or this very pod held it before its container was restarted.
             return Take(record.version, record.transitions + 1, False)
         free_at = self._seen_at + max(record.duration, self._timings.duration)
-        return Take(record.version, record.transitions + 1, False) if now >= free_at else Wait(free_at - now)
+        if now < free_at:
+            return Wait(free_at - now)
+        return Take(record.version, record.transitions + 1, is_renewal=False, by_force=True)
 
     def may_write(self, *, now: float) -> bool:
         """Whether this process is the one that writes, at this moment."""

@@ -132,14 +132,14 @@ class LeaseKeeper:
             # It may have been carried out: only who has its answer can give the Lease back.
             await asyncio.wait([write], timeout=_LAST_ANSWER_SECONDS)
             if not write.cancel() and not write.cancelled() and write.exception() is None:
-                self._machine.took(lease_record(write.result()), started=started, now=self._now())
+                self._machine.took(lease_record(write.result()), take, started=started, now=self._now())
             raise
         except ApiError as error:
             level = logging.DEBUG if error.code == 409 else logging.WARNING
             log.log(level, "lease not written", extra=fields(lease=self._name, error=str(error)))
             return _RETRY_SECONDS
         self._store.wrote(answer)
-        self._machine.took(lease_record(answer), started=started, now=self._now())
+        self._machine.took(lease_record(answer), take, started=started, now=self._now())
         return 0.0
 
     async def _write(self, version: str, spec: dict[str, Any]) -> Any:
