@@ -70,7 +70,7 @@ import os
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.homelab.lantern.plugins.module_utils import _record
+from ansible_collections.homelab.lantern.plugins.module_utils import _files, _record
 
 HEADER = "# Managed by Lantern (role homelab.lantern.prepare).\n"
 ROOT = "/proc/sys"
@@ -126,12 +126,7 @@ def write_file(module: AnsibleModule, path: str, text: str) -> None:
         if os.path.exists(path):
             os.unlink(path)
         return
-    scratch = os.path.join(module.tmpdir, os.path.basename(path))
-    with open(scratch, "w", encoding="utf-8") as handle:
-        handle.write(text)
-    os.makedirs(os.path.dirname(path), exist_ok=True)
-    module.atomic_move(scratch, path)
-    module.set_mode_if_different(path, 0o644, False)
+    _files.replace(module, path, text)
 
 
 def write_live(module: AnsibleModule, name: str, value: str) -> None:

@@ -96,9 +96,9 @@ import os
 import typing as t
 
 from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.homelab.lantern.plugins.module_utils import _files
 
 UNIT_FOLDERS = ("/etc/systemd/", "/lib/systemd/", "/usr/lib/systemd/")
-MODE = 0o644
 
 
 class Wanted(t.NamedTuple):
@@ -143,19 +143,6 @@ def read(path: str) -> str | None:
         return None
 
 
-def write(module: AnsibleModule, item: Wanted) -> None:
-    """Replaces the file in one step."""
-    scratch = os.path.join(module.tmpdir, os.path.basename(item.path))
-    try:
-        os.makedirs(os.path.dirname(item.path), mode=0o755, exist_ok=True)
-        with open(scratch, "w", encoding="utf-8") as handle:
-            handle.write(item.after or "")
-    except OSError as error:
-        module.fail_json(msg=f"{item.path} cannot be written: {error.strerror}. Is its file system full, or read-only?")
-    module.atomic_move(scratch, item.path)
-    module.set_mode_if_different(item.path, MODE, False)
-
-
 def remove(item: Wanted) -> None:
     """The file, and the folder of additions that it leaves empty."""
     os.unlink(item.path)
@@ -197,7 +184,7 @@ def put(module: AnsibleModule, systemd: Systemd, files: t.Sequence[Wanted], done
     name = module.params["name"]
     for item in files:
         if item.changes:
-            write(module, item)
+            _files.replace(module, item.path, item.after or "")
     systemd.reload(files)
     if "enabled" in done:
         systemd.do("enable", name)
