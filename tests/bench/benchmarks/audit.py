@@ -89,9 +89,9 @@ class AuditLog:
         if not self.path.exists():
             return counted
         with self.path.open("rb") as file:
-            file.seek(max(0, position - 1))
             if position:
                 # The line that was being written then, or nothing but the end of the one before.
+                file.seek(position - 1)
                 file.readline()
             for line in file:
                 if line.endswith(b"\n"):

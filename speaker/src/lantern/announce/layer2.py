@@ -319,8 +319,9 @@ class Layer2Announcer:
         if not cover.has_strangers:
             return
         cover.exact = True
+        words = cover.words
         for port in self._ports.values():
-            port.narrow(Kind.ARP, cover.words)
+            port.narrow(Kind.ARP, words)
 
     def _is_local(self, address: Address, now: float) -> bool:
         checked, local = self._local.get(address, (float("-inf"), False))
