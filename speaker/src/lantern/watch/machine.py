@@ -184,9 +184,14 @@ class Watch:
             case Page():
                 if peer.subscription.take_page(message, now=now):
                     self._took_bulletin(peer)
+                elif message.edition == peer.subscription.edition:
+                    self._acknowledge(peer)
             case Delta():
                 if peer.subscription.take_delta(message, now=now):
                     self._took_bulletin(peer)
+                else:
+                    # An acknowledgement was lost: without another one the peer goes on to send what does not fit.
+                    self._acknowledge(peer)
             case Suspicion(subject, silent_seconds):
                 self._asked_about(peer, subject, silent_seconds, now)
                 self._earliest = None
@@ -354,6 +359,10 @@ class Watch:
     def _took_bulletin(self, peer: Peer) -> None:
         peer.confirmed = True
         self._effects.append(Told(peer.name))
+        self._acknowledge(peer)
+
+    def _acknowledge(self, peer: Peer) -> None:
+        """Tell the peer which of its bulletins is here."""
         self._send(peer, messages.encode_probe(Answer(0, self._stamp(peer))))
 
     def _push(self, peer: Peer, now: float) -> None:
