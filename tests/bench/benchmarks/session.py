@@ -18,7 +18,7 @@ from .pods import Pods
 from .services import ASSIGN_SECONDS, Services, until
 
 NAMESPACE = "bench"
-QUIET_SECONDS = 5.0
+QUIET_SECONDS = 10.0
 _WORKLOAD_SECONDS = 120.0
 _WORKLOAD = {
     "apiVersion": "apps/v1",

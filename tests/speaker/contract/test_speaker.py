@@ -143,7 +143,7 @@ def test_elected_node_answers_and_the_other_is_silent(cluster: ApiServer, lan: L
     address = parse_address(VIP)
     rivals = [f"rival{number}" for number in range(20)]
     stronger = next(name for name in rivals if owner(address, ["node1", name]) == name)  # type: ignore[arg-type]
-    running = speaker()
+    running = speaker("--log-level=debug")
     eventually(lambda: answers(lan), 3, "an answer")
     make_node(cluster, stronger)
     eventually(lambda: running.said("withdrawn", service="default/web"), 2, "withdrawn")

@@ -19,6 +19,7 @@ from lantern.core.decisions import Plan
 from lantern.core.explain import explain, render
 from lantern.core.memory import decode, encode, remember
 from lantern.core.model import PoolSpec, Service, ServiceAllocation, ServiceKey, Snapshot
+from lantern.core.recall import Recall
 from lantern.core.usage import usage
 from lantern.pools import Address, Problem
 from lantern.reasons import Reason
@@ -183,6 +184,18 @@ def test_nobody_waits_while_there_is_an_address_for_it(found: tuple[Service, ...
             assert free <= used
 
 
+@given(clusters, clusters)
+def test_what_is_remembered_of_a_plan_does_not_change_the_next(
+    found: tuple[Service, ...], later: tuple[Service, ...]
+) -> None:
+    settled = applied(found, plan(snapshot(found)))
+    older = tuple(replace(item, key=ServiceKey("other", item.key.name), created="") for item in settled[::2])
+    recall = Recall()
+    for now in (settled, settled, (*older, *settled), (*settled, *later)[::2], settled[1:], (*later, *settled[:2])):
+        unique = tuple({item.key: item for item in now}.values())
+        assert plan(snapshot(unique), recall) == plan(snapshot(unique))
+
+
 @given(clusters)
 def test_everything_can_be_explained(found: tuple[Service, ...]) -> None:
     for item in found:
@@ -199,6 +212,7 @@ class Cluster(RuleBasedStateMachine):
         self.services: dict[str, Service] = {}
         self.pools: dict[str, PoolSpec] = {spec.pool.name: spec for spec in POOLS}
         self.memory: dict[ServiceKey, tuple[Address, ...]] = {}
+        self.recall = Recall()
         self.clock = 0
 
     def _change(self, index: int, **values: object) -> None:
@@ -257,7 +271,9 @@ class Cluster(RuleBasedStateMachine):
     def plan_is_right_and_carried_out(self) -> None:
         pools = tuple(self.pools.values())
         before = tuple(self.services.values())
-        decided = plan(Snapshot(pools=pools, services=before, memory=self.memory))
+        now = Snapshot(pools=pools, services=before, memory=self.memory)
+        decided = plan(now)
+        assert plan(now, self.recall) == decided
         awaited = any(spec.pending for spec in pools)
         if not awaited:
             check(pools, decided)
@@ -269,6 +285,7 @@ class Cluster(RuleBasedStateMachine):
         assert not isinstance(read_back, Problem) and read_back == self.memory
         again = plan(Snapshot(pools=pools, services=after, memory=self.memory))
         assert again.is_empty
+        assert plan(Snapshot(pools=pools, services=after, memory=self.memory), self.recall) == again
         restarted = plan(Snapshot(pools=pools, services=after))
         assert restarted.is_empty
 

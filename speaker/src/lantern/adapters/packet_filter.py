@@ -39,6 +39,7 @@ _IF_EQUAL = 0x15
 _IF_GREATER = 0x25
 _IF_AT_LEAST = 0x35
 _IF_ANY_BIT = 0x45
+_IF_INDEX = 0x1D
 _RETURN = 0x06
 _PACKET_TYPE = 0xFFFFF004
 _OTHER_HOST = 3
@@ -115,7 +116,8 @@ _CHECKS: dict[Kind, tuple[tuple[_Is, ...], tuple[int, ...]]] = {
 def program(kind: Kind, ranges: Sequence[Range], exact: Bitmap | None = None) -> tuple[Step, ...]:
     """The filter for addresses whose last 32 bits are in one of the ranges (sorted, disjoint, at most RANGES).
 
-    With a bitmap, that says what is asked for; the ranges then still say in whose name.
+    With a bitmap, that says what is asked for. The ranges then still say in whose name, unless somebody announces what
+    is his own.
     """
     checks, words = _CHECKS[kind]
     asked = words[0]
@@ -137,7 +139,12 @@ def program(kind: Kind, ranges: Sequence[Range], exact: Bitmap | None = None) ->
         written.label(f"passed {number}")
     nowhere = "drop" if exact is None else "end"
     for offset in words:
+        if exact is not None:
+            written.load(_LOAD_WORD, asked)
+            written.load(_TO_INDEX, 0)
         written.load(_LOAD_WORD, offset)
+        if exact is not None:
+            written.jump(_IF_INDEX, 0, "end", None)
         missed = nowhere if offset == words[-1] else f"not at {offset}"
         for first, last in ranges:
             # They are sorted: above this range, try the next one; below it, there is no other.

@@ -35,6 +35,7 @@ from lantern.core.decisions import Plan
 from lantern.core.leadership import Timings
 from lantern.core.memory import remember
 from lantern.core.model import PoolSpec, Snapshot
+from lantern.core.recall import Recall
 from lantern.core.surroundings import Surroundings
 from lantern.core.usage import Usage, usage
 from lantern.metrics import ControllerMetrics
@@ -89,6 +90,7 @@ class Controller:
             self._events,
             self._lease.may_write,
         )
+        self._recall = Recall()
         # Terms count the changes of leadership; the state was read anew in the one noted.
         self._term = 0
         self._read_in_term = -1
@@ -149,7 +151,7 @@ class Controller:
             await self._take_over()
             pools = self._configuration.refresh().pools or pools
         began = time.perf_counter()
-        decided = plan(self._snapshot(pools))
+        decided = plan(self._snapshot(pools), self._recall)
         self._metrics.plan_seconds.observe(time.perf_counter() - began)
         try:
             # First of all: somebody waits for it.

@@ -21,6 +21,8 @@ from lantern.reasons import Reason
 log = logging.getLogger("lantern.speaker")
 
 _PROTOCOL = "layer2"
+# Each Service goes through these, on each node but one: nothing that somebody would want to look into.
+_USUAL = frozenset({Reason.NO_ADDRESS, Reason.NOT_OWNER})
 
 
 class DecisionReports:
@@ -78,7 +80,8 @@ class DecisionReports:
     def _explain(self, withheld: Withheld) -> None:
         service, denied = withheld.service, withheld.denied
         detail = fields(service=str(service.key), reason=denied.reason.value, why=denied.sentence)
-        log.info("not announced from here", extra=detail)
+        level = logging.DEBUG if denied.reason in _USUAL else logging.INFO
+        log.log(level, "not announced from here", extra=detail)
         if denied.reason is Reason.NO_INTERFACE:
             message = f'{denied.sentence} with protocol "{_PROTOCOL}"'
             self._events.record(service, "Warning", "announceFailed", message)

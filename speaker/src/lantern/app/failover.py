@@ -237,7 +237,7 @@ class Failover:
         if not self._dirty or self._snapshot is None:
             return
         # A pass takes the longer the more VIPs there are.
-        pause = self._options.pass_seconds * (1 + len(self._index.vips) / 1000)
+        pause = self._options.pass_seconds * (1 + len(self._index.vips) / 300)
         if lived - self._passed < pause - 1e-6:
             self._wake = self._passed + pause
             return

@@ -51,7 +51,9 @@ from lantern.settings import SpeakerSettings
 
 _SCAN_SECONDS = 2.0
 # Every node has a speaker, so that a burst of changes must not take the cluster's processors.
-_SHARE = 0.1
+_SHARE = 0.05
+# A new Service is soon followed by its address and its endpoints.
+_LULL_SECONDS = 0.05
 _HANDOVER_SECONDS = 0.5
 
 
@@ -80,7 +82,7 @@ class Speaker:
         reporter = Reporter.speaker(settings.node_name, settings.pod_name, settings.pod_uid)
         self._state = StateKeeper(api, settings.namespace, reporter)
         self._configuration = ConfigurationKeeper(self._metrics, sources, self._state, goes_on_in_part=True)
-        self._reconciler = Reconciler(self._one_pass, self._metrics, share=_SHARE)
+        self._reconciler = Reconciler(self._one_pass, self._metrics, share=_SHARE, lull=_LULL_SECONDS)
         self._background = Background()
         self._events = EventRecorder(api, "metallb-speaker", settings.node_name, self._background)
         writer = Writer(settings.node_name, settings.pod_name, settings.pod_uid)

@@ -4,7 +4,7 @@
 
 Stable, because what Services have now is an input: whoever has a valid address keeps it, only then are the others
 served, in the order of their creation. A restarted controller therefore decides the same, and applying a plan leads to
-a snapshot whose plan changes nothing. Nothing here remembers.
+a snapshot whose plan changes nothing. Nothing here remembers, but for what need not be worked out twice (`recall`).
 
 A Service that asks for something else than it has waits in the same queue, and keeps what it has until it gets the
 other. What it gives up then is offered to all who still wait, oldest first. Of Services that cannot have one address
@@ -23,14 +23,15 @@ from lantern.core.ledger import Ledger
 from lantern.core.model import PoolSpec, Service, Snapshot
 from lantern.core.pins import Pins
 from lantern.core.pool_index import PoolIndex
+from lantern.core.recall import Kept, Recall
 from lantern.core.requests import Denied, Request, deprecated_annotations, quoted, read
 from lantern.pools import Address
 from lantern.reasons import Reason
 
 
-def plan(snapshot: Snapshot) -> Plan:
-    """The one right assignment of addresses for this snapshot."""
-    return Allocation(snapshot).run()
+def plan(snapshot: Snapshot, recall: Recall | None = None) -> Plan:
+    """The one right assignment of addresses for this snapshot. With the same `recall` each time it is found sooner."""
+    return Allocation(snapshot).run(recall or Recall())
 
 
 class Allocation:
@@ -50,17 +51,24 @@ class Allocation:
         self._refuse: list[Refuse] = []
         self._notes: list[Note] = []
 
-    def run(self) -> Plan:
+    def run(self, recall: Recall) -> Plan:
         """Make the plan; once only."""
+        recall.begin(self.snapshot)
         cases: list[Case] = []
         strangers: list[Service] = []
         for service in sorted(self.snapshot.services, key=lambda item: (item.created, item.key)):
-            if not self.snapshot.managed(service):
+            known = recall.of(service)
+            if known is not None and self.ledger.take_alone(known.slots, service):
+                self._keep.append(known.keep)
+                recall.note(known)
+            elif not self.snapshot.managed(service):
                 strangers.append(service)
             elif not service.is_load_balancer:
                 self._drop(service)
             elif (case := self._hold(service)) is not None:
                 cases.append(case)
+            else:
+                self._note(service, recall)
         if cases:
             self._settle(cases, strangers)
         return Plan(
@@ -70,6 +78,13 @@ class Allocation:
             refuse=tuple(self._refuse),
             notes=tuple(self._notes),
         )
+
+    def _note(self, service: Service, recall: Recall) -> None:
+        """Remember the Service if it keeps what it has, and there is nothing else to say of it."""
+        if self._keep and self._keep[-1].service is service and not deprecated_annotations(service):
+            slots = self.ledger.slots(service)
+            if slots:
+                recall.note(Kept(self._keep[-1], slots))
 
     def _drop(self, service: Service) -> None:
         """A Service that no longer balances: take back what it got from here, and nothing else."""

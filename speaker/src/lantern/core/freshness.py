@@ -17,6 +17,17 @@ from lantern.core.model import Service, ServiceKey
 from lantern.pools import Address
 from lantern.reasons import Reason
 
+_LEFT_TO_OTHERS = frozenset(
+    {
+        Reason.NOT_OWNER,
+        Reason.NODE_EXCLUDED,
+        Reason.NODE_NOT_SELECTED,
+        Reason.NODE_NETWORK_UNAVAILABLE,
+        Reason.NODE_WITHOUT_ENDPOINT,
+    }
+)
+"""Speak against this node only, not against every node."""
+
 
 class FreshAddresses:
     """Follows the addresses of all Services, pass by pass."""
@@ -76,7 +87,7 @@ class FreshAddresses:
                     if any(claim.address == address for claim in claims):
                         return True
                 case withheld:
-                    elsewhere = withheld.denied.reason is Reason.NOT_OWNER and address in withheld.service.addresses
+                    elsewhere = withheld.denied.reason in _LEFT_TO_OTHERS and address in withheld.service.addresses
                     if elsewhere and is_owned(address):
                         return True
         return False

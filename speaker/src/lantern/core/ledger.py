@@ -16,12 +16,11 @@ from ipaddress import IPv4Address, IPv6Address
 from lantern.core.free_space import FreeSpace
 from lantern.core.model import PoolSpec, Service
 from lantern.core.pool_index import PoolIndex, PoolRange
+from lantern.core.recall import Slot
 from lantern.core.sharing import SharingGroup, group_of
 from lantern.pools import Address
 
 _Port = tuple[str, int]
-_Slot = tuple[int, int]
-"""An address as (number of its range, value), which sorts in the order of use."""
 
 
 @dataclass(slots=True, eq=False)
@@ -51,7 +50,7 @@ class _Family:
     shelves: list[_Shelf] = field(default_factory=list)
     first_with_space: int = 0
     """Index of the first shelf that may have a free address."""
-    last_resort: list[tuple[int, _Slot]] = field(default_factory=list)
+    last_resort: list[tuple[int, Slot]] = field(default_factory=list)
     """Heap by rank; entries in use are skipped."""
 
 
@@ -69,10 +68,10 @@ class Ledger:
                 shelves = self._families[item.spec.pool.name, item.version].shelves
                 shelves.append(_Shelf(item, position=len(shelves)))
                 self._shelves.append(shelves[-1])
-        self._pinned: set[_Slot] = set()
-        self._ranks: dict[_Slot, int] = {}
-        self._groups: dict[tuple[SharingGroup, str, int], set[_Slot]] = {}
-        self._group_ports: dict[tuple[SharingGroup, str, int, _Port], set[_Slot]] = {}
+        self._pinned: set[Slot] = set()
+        self._ranks: dict[Slot, int] = {}
+        self._groups: dict[tuple[SharingGroup, str, int], set[Slot]] = {}
+        self._group_ports: dict[tuple[SharingGroup, str, int, _Port], set[Slot]] = {}
 
     def pin(self, addresses: Iterable[Address]) -> None:
         """These are never found by the methods that look for an address; they are taken by name only."""
@@ -121,6 +120,31 @@ class Ledger:
             shelf.free.take(value)
         if service.annotations and (group := group_of(service)) is not None:
             self._join(group, service, shelf, value)
+
+    def slots(self, service: Service) -> tuple[Slot, ...]:
+        """Where the Service's addresses are; empty when one is in no pool, or may have more users than one."""
+        places = [self._index.find(address) for address in service.addresses]
+        if service.annotations and group_of(service) is not None:
+            return ()
+        found = tuple(
+            (place.number, int(address))
+            for place, address in zip(places, service.addresses, strict=True)
+            if place is not None
+        )
+        return found if len(found) == len(places) else ()
+
+    def take_alone(self, slots: tuple[Slot, ...], service: Service) -> bool:
+        """The Service has all these from now on, if nobody has any of them; whether that is so."""
+        shelves = self._shelves
+        for number, value in slots:
+            if value in shelves[number].users:
+                return False
+        for number, value in slots:
+            shelf = shelves[number]
+            shelf.users[value] = [service]
+            if shelf.free is not None:
+                shelf.free.take(value)
+        return True
 
     def block(self, address: Address, stranger: Service) -> None:
         """A Service that is not ours has the address, if nobody of ours does."""

@@ -9,7 +9,7 @@ one second (sysctl net.ipv4.neigh.*.locktime).
 Afterwards an address is announced once every `refresh_seconds`, for hosts that missed the whole burst and for switches,
 which forget after 300 s (IEEE 802.1Q's default ageing time) where a silent MAC address is: then they flood, or drop.
 The default of 120 s renews that even when one frame is lost. It is not less because every host of the LAN wakes up for
-a broadcast. 0 turns it off.
+a broadcast. What is due within one second is announced together, so that this process wakes up once. 0 turns it off.
 
 No more than a hundred addresses are announced in 10 ms, so that a node that gains a thousand of them at once (it takes
 100 ms then) does not overrun its own queue or a switch's broadcast storm control.
@@ -17,6 +17,7 @@ No more than a hundred addresses are announced in 10 ms, so that a node that gai
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 from lantern.l2.deadlines import Deadlines
@@ -80,7 +81,9 @@ class Bursts:
             if following < until:
                 self._due.set(address, following)
             elif self._refresh_seconds > 0:
-                self._due.set(address, now + self._next_refresh(first=due < until))
+                # From the whole second at which it was due, or each period would be longer by what this is late.
+                refresh = self._next_refresh(first=due < until)
+                self._due.set(address, math.ceil((due if due + refresh > now else now) + refresh))
 
     def next_timer(self) -> float | None:
         """When `handle_timer` is to be called next; None while nothing is running."""

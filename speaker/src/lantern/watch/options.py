@@ -11,8 +11,8 @@ from dataclasses import dataclass
 class Options:
     """How closely to watch, in seconds where not said otherwise."""
 
-    interval_seconds: float = 0.2
-    """Between probes of a speaker that this node watches closely. Half of it finds a dead one 0.1 s sooner at best, and
+    interval_seconds: float = 0.25
+    """Between probes of a speaker that this node watches closely. Half of it finds a dead one 0.1 s sooner, and
     costs an idle speaker of three twice as many wake-ups, of half a millisecond each."""
     watchers: int = 2
     """So many nodes watch a speaker closely; the others make sure from time to time."""

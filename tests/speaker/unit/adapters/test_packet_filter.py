@@ -147,6 +147,11 @@ def test_who_claims_an_address_is_heard_beside_the_bitmap() -> None:
     assert not passes(Kind.ARP, question(5, sender=1001), [(1000, 1000)], bitmap([1000]))
 
 
+def test_neighbour_of_own_addresses_that_tells_of_its_own_wakes_nobody() -> None:
+    assert passes(Kind.ARP, question(1000, sender=1000), [(1000, 1002)], bitmap([1000, 1002]))
+    assert not passes(Kind.ARP, question(1001, sender=1001), [(1000, 1002)], bitmap([1000, 1002]))
+
+
 def test_longest_bitmap_is_accepted_by_the_kernel() -> None:
     present = range(0, 64 * BLOCKS, 64)
     ranges = [(4 * number, 4 * number + 1) for number in range(RANGES)]

@@ -82,7 +82,7 @@ def test_refresh_follows_the_burst_and_is_marked() -> None:
     bursts.start(A, now=0.0)
     run(bursts, 5.0)
     due = bursts.next_timer()
-    assert due is not None and 54.4 <= due <= 104.4
+    assert due is not None and 54.4 <= due <= 105.4
     bursts.handle_timer(now=due)
     assert bursts.drain() == [SendGratuitous(A, refresh=True)]
     assert bursts.next_timer() == pytest.approx(due + 100.0)
@@ -98,6 +98,16 @@ def test_refreshes_of_addresses_gained_together_are_spread() -> None:
     run(bursts, 10.0)
     by_second = Counter(int(at) for at, _ in run(bursts, 1000.0))
     assert max(by_second.values()) <= 25
+
+
+def test_refreshes_of_one_second_are_one_waking() -> None:
+    bursts = Bursts(refresh_seconds=10.0)
+    for number in range(200):
+        bursts.start(IPv4Address(number), now=number / 1000)
+    run(bursts, 20.0)
+    sent = run(bursts, 100.0)
+    assert len(sent) >= 1500
+    assert len({at for at, _ in sent}) <= 81
 
 
 def test_hundred_addresses_in_ten_milliseconds() -> None:
