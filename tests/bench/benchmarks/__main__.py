@@ -161,8 +161,10 @@ def _run(session: Session, scenario: Scenario) -> None:
         session.failures[scenario.rows[0].key] = str(error)
         for row in scenario.rows:
             session.values.setdefault(row.key, None)
-    first = session.values.get(scenario.rows[0].key)
-    shown = paint("failed", "31") if first is None else f"{first:.3g} {scenario.rows[0].unit}"
+    # Without a load balancer only some rows have a figure.
+    row = next((row for row in scenario.rows if row.key in session.values), scenario.rows[0])
+    first = session.values.get(row.key)
+    shown = paint("failed", "31") if first is None else f"{first:.3g} {row.unit}"
     print(f" {shown} {paint(f'({time.monotonic() - started:.0f} s)', '2')}", flush=True)
     for key in {row.key for row in scenario.rows} & session.failures.keys():
         print(paint(f"    {key}: {session.failures[key]}", "31"), flush=True)

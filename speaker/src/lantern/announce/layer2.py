@@ -188,11 +188,13 @@ class Layer2Announcer:
             if answer.reason is DropReason.RATE_LIMITED:
                 port.pause(kind, self._machine.echo_wait(now=now))
             return
+        sent = port.send(kind, answer.frame)
+        # Somebody waits for the answer, nobody for the numbers.
         series = self._series.get(answer.address) or self._find_series(answer.address)
         is_ping = kind in _ECHO_KINDS
         if not is_ping:
             series.received.inc()
-        if port.send(kind, answer.frame):
+        if sent:
             (series.pings if is_ping else series.sent).inc()
             if log.isEnabledFor(logging.DEBUG):
                 detail = fields(ip=str(answer.address), interface=port.link.name, protocol=kind.value)
