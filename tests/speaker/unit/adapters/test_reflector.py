@@ -43,6 +43,22 @@ def test_replace_adds_changes_and_removes() -> None:
     assert {key.name: value for key, value in held.items()} == {"b": 3, "c": 4}
 
 
+def test_list_reads_only_what_has_another_version_unless_the_cluster_was_restored() -> None:
+    read: list[int] = []
+
+    def noting(found: msgspec.Raw) -> int:
+        read.append(convert(found))
+        return read[-1]
+
+    held = Store("things", PATH, noting)
+    held.replace([raw(thing("a", 1, 5)), raw(thing("b", 2, 6))], "6")
+    assert held.replace([raw(thing("a", 1, 5)), raw(thing("b", 3, 7))], "7")
+    assert not held.replace([raw(thing("a", 1, 5)), raw(thing("b", 3, 7))], "8")
+    assert read == [1, 2, 3]
+    assert held.replace([raw(thing("a", 9, 5))], "5")
+    assert read == [1, 2, 3, 9] and held.objects == (9,)
+
+
 def test_first_list_is_a_change_even_when_empty_and_an_equal_one_is_none() -> None:
     held = store()
     assert held.replace([])

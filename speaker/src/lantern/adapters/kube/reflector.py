@@ -13,7 +13,7 @@ import contextlib
 import logging
 import random
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Generic, NamedTuple, Protocol, TypeVar
 
 import msgspec
@@ -96,6 +96,7 @@ class Store(Generic[T]):
         if version < self.listed_version:
             # The cluster was restored from a backup: versions known from before it mean nothing any more.
             self._written.clear()
+            self._held = {key: replace(held, resource_version="") for key, held in self._held.items()}
         self.listed_version = version
         seen: set[ObjectId] = set()
         for raw in raws:
@@ -149,8 +150,11 @@ class Store(Generic[T]):
         if version < self._written.get(key, 0):
             return False
         self._written.pop(key, None)
-        held = self._read(key, meta, raw)
         known = self._held.get(key)
+        if version and known is not None and known.resource_version == meta.resourceVersion:
+            # A list mostly repeats what is known.
+            return False
+        held = self._read(key, meta, raw)
         self._held[key], self._objects = held, None
         return known is None or known.value != held.value
 
