@@ -138,10 +138,10 @@ def program(kind: Kind, ranges: Sequence[Range], exact: Bitmap | None = None) ->
         written.jump(_IF_EQUAL, last, None, "drop")
         written.label(f"passed {number}")
     nowhere = "drop" if exact is None else "end"
+    if exact is not None:
+        written.load(_LOAD_WORD, asked)
+        written.load(_TO_INDEX, 0)
     for offset in words:
-        if exact is not None:
-            written.load(_LOAD_WORD, asked)
-            written.load(_TO_INDEX, 0)
         written.load(_LOAD_WORD, offset)
         if exact is not None:
             written.jump(_IF_INDEX, 0, "end", None)

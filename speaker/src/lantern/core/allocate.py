@@ -31,7 +31,7 @@ from lantern.reasons import Reason
 
 def plan(snapshot: Snapshot, recall: Recall | None = None) -> Plan:
     """The one right assignment of addresses for this snapshot. With the same `recall` each time it is found sooner."""
-    return Allocation(snapshot).run(recall or Recall())
+    return Allocation(snapshot).run(recall)
 
 
 class Allocation:
@@ -51,8 +51,9 @@ class Allocation:
         self._refuse: list[Refuse] = []
         self._notes: list[Note] = []
 
-    def run(self, recall: Recall) -> Plan:
+    def run(self, recall: Recall | None = None) -> Plan:
         """Make the plan; once only."""
+        recall = recall or Recall()
         recall.begin(self.snapshot)
         cases: list[Case] = []
         strangers: list[Service] = []

@@ -11,7 +11,6 @@ from lantern.core import families
 from lantern.core.allocate import Allocation
 from lantern.core.decisions import Plan
 from lantern.core.model import PoolSpec, Service, ServiceKey, Snapshot
-from lantern.core.recall import Recall
 from lantern.core.requests import Denied, Request, quoted, read
 from lantern.core.usage import Usage, usage
 from lantern.pools import Address
@@ -78,7 +77,7 @@ def explain(snapshot: Snapshot, key: ServiceKey) -> Explanation:
         state = f'It is left alone: its loadBalancerClass is "{service.lb_class}", and this controller serves {ours}.'
         return Explanation(key=key, state=state, remembered=remembered)
     allocation = Allocation(snapshot)
-    plan = allocation.run(Recall())
+    plan = allocation.run()
     denied = next((item.denied for item in plan.refuse if item.service.key == key), None)
     pin = allocation.pins.of(key)
     considers = service.is_load_balancer and families.cluster_denied(service) is None

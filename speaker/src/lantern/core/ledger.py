@@ -114,24 +114,21 @@ class Ledger:
             return
         value = int(address)
         shelf = self._shelves[place.number]
-        users = shelf.users.setdefault(value, [])
-        users.append(service)
-        if len(users) == 1 and shelf.free is not None:
-            shelf.free.take(value)
+        self._enter(shelf, value, service)
         if service.annotations and (group := group_of(service)) is not None:
             self._join(group, service, shelf, value)
 
     def slots(self, service: Service) -> tuple[Slot, ...]:
         """Where the Service's addresses are; empty when one is in no pool, or may have more users than one."""
-        places = [self._index.find(address) for address in service.addresses]
         if service.annotations and group_of(service) is not None:
             return ()
-        found = tuple(
-            (place.number, int(address))
-            for place, address in zip(places, service.addresses, strict=True)
-            if place is not None
-        )
-        return found if len(found) == len(places) else ()
+        found: list[Slot] = []
+        for address in service.addresses:
+            place = self._index.find(address)
+            if place is None:
+                return ()
+            found.append((place.number, int(address)))
+        return tuple(found)
 
     def take_alone(self, slots: tuple[Slot, ...], service: Service) -> bool:
         """The Service has all these from now on, if nobody has any of them; whether that is so."""
@@ -140,20 +137,21 @@ class Ledger:
             if value in shelves[number].users:
                 return False
         for number, value in slots:
-            shelf = shelves[number]
-            shelf.users[value] = [service]
-            if shelf.free is not None:
-                shelf.free.take(value)
+            self._enter(shelves[number], value, service)
         return True
 
     def block(self, address: Address, stranger: Service) -> None:
         """A Service that is not ours has the address, if nobody of ours does."""
         place = self._index.find(address)
         if place is not None and not self._shelves[place.number].users.get(int(address)):
-            shelf = self._shelves[place.number]
-            shelf.users[int(address)] = [stranger]
-            if shelf.free is not None:
-                shelf.free.take(int(address))
+            self._enter(self._shelves[place.number], int(address), stranger)
+
+    @staticmethod
+    def _enter(shelf: _Shelf, value: int, service: Service) -> None:
+        users = shelf.users.setdefault(value, [])
+        users.append(service)
+        if len(users) == 1 and shelf.free is not None:
+            shelf.free.take(value)
 
     def _join(self, group: SharingGroup, service: Service, shelf: _Shelf, value: int) -> None:
         slot = (shelf.range.number, value)

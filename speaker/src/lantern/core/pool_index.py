@@ -30,7 +30,7 @@ class PoolRange(NamedTuple):
 class PoolIndex:
     """The ranges of all pools, sorted once. The pools must be free of problems: no two ranges overlap."""
 
-    __slots__ = ("_by_version", "_found", "_sought", "ranges", "ranked", "specs")
+    __slots__ = ("_by_version", "ranges", "ranked", "specs")
 
     def __init__(self, specs: Iterable[PoolSpec]) -> None:
         ordered = sorted(specs, key=lambda spec: (spec.created, spec.pool.name))
@@ -47,8 +47,6 @@ class PoolIndex:
         self.ranked: tuple[PoolSpec, ...] = tuple(sorted(self.specs.values(), key=_rank))
         """In the order of automatic use: those reserved for some Services by priority, then the general ones by age."""
         self._by_version = {version: self._sorted(version) for version in (4, 6)}
-        self._sought: Address | None = None
-        self._found: PoolRange | None = None
 
     def _sorted(self, version: int) -> tuple[list[int], list[PoolRange]]:
         found = [item for ranges in self.ranges.values() for item in ranges if item.version == version]
@@ -57,13 +55,10 @@ class PoolIndex:
 
     def find(self, address: Address) -> PoolRange | None:
         """The range that holds the address."""
-        # Each rule asks for the same one in turn.
-        if address is not self._sought:
-            starts, ranges = self._by_version[address.version]
-            value = int(address)
-            at = bisect_right(starts, value) - 1
-            self._sought, self._found = address, ranges[at] if at >= 0 and value <= ranges[at].last else None
-        return self._found
+        starts, ranges = self._by_version[address.version]
+        value = int(address)
+        at = bisect_right(starts, value) - 1
+        return ranges[at] if at >= 0 and value <= ranges[at].last else None
 
     def pool_of(self, addresses: Iterable[Address]) -> PoolSpec | None:
         """The one pool that holds all these addresses; None when there is none (or no address)."""
