@@ -32,6 +32,11 @@ def merge(target: Mapping[str, Any], patch: Mapping[str, Any]) -> dict[str, Any]
     return result
 
 
+def _collection(path: str) -> str:
+    """Services of all namespaces are one collection here."""
+    return "/api/v1/services" if path.endswith("/services") else path
+
+
 class FakeKube:
     """Holds objects by collection path and name; `events` are the created Events."""
 
@@ -72,12 +77,17 @@ class FakeKube:
         self.down = down
         self._wake()
 
-    async def list(self, path: str, only: str = "") -> tuple[str, list[msgspec.Raw]]:
+    def hold_watches_back(self) -> None:
+        """What happens from now on comes through no watch."""
+        self._flowing.clear()
+
+    async def list(self, path: str, only: str = "", metadata_only: bool = False) -> tuple[str, list[msgspec.Raw]]:
         self._reach()
         while path in self.withheld_lists:
             await asyncio.sleep(0.005)
-        found = self.objects.get(path, {})
-        return str(self.version), [raw(value) for name, value in found.items() if only in ("", name)]
+        found = self.objects.get(_collection(path), {})
+        seen = (value for name, value in found.items() if only in ("", name))
+        return str(self.version), [raw({"metadata": one["metadata"]} if metadata_only else one) for one in seen]
 
     async def watch(self, path: str, resource_version: str, only: str = "") -> AsyncIterator[WatchLine | None]:
         self._reach()
@@ -112,7 +122,7 @@ class FakeKube:
         if collection == "/api/v1/services":
             self.patches.append(body)
         if self.hold_watches_back_at_patch:
-            self._flowing.clear()
+            self.hold_watches_back()
         return raw(self._store(collection, "MODIFIED", merge(value, body)))
 
     async def create(self, path: str, body: Mapping[str, Any]) -> msgspec.Raw:
@@ -137,10 +147,9 @@ class FakeKube:
         self.delete(collection, name)
 
     def _known(self, path: str) -> tuple[str, str, dict[str, Any]]:
-        """Collection, name and value of an object. Services of all namespaces are one collection here."""
+        """Collection, name and value of an object."""
         collection, _, name = path.rpartition("/")
-        if collection.endswith("/services"):
-            collection = "/api/v1/services"
+        collection = _collection(collection)
         value = self.objects.get(collection, {}).get(name)
         if value is None:
             raise ApiError("not found", 404)

@@ -46,6 +46,9 @@ log = logging.getLogger("lantern.controller")
 LEASE = "lantern-controller"
 # One core's part that deciding may take while changes keep coming; the rest is for writing.
 _SHARE = 0.5
+# What is listed after the Lease was taken need not be listed again; an API server that does not answer is no reason
+# to list nothing.
+_LOOK_SECONDS = 1.0
 # What is under way may take this long to finish; the Lease of one that gives up has to expire, which takes longer.
 _DRAIN_SECONDS = 2.0
 _FLUSH_SECONDS = 0.5
@@ -93,6 +96,7 @@ class Controller:
         self._recall = Recall()
         # Terms count the changes of leadership; the state was read anew in the one noted.
         self._term = 0
+        self._term_began = 0.0
         self._read_in_term = -1
         self._assigner = Assigner(api, self._services, self._events, background, self._metrics, self._lease.may_write)
         self._pool_status = PoolStatusWriter(api, sources.pools.path, background, self._lease.may_write)
@@ -104,14 +108,15 @@ class Controller:
         await status.start(self._settings.health_probe_host, self._settings.health_probe_port)
         try:
             async with asyncio.TaskGroup() as tasks:
-                for store in self._stores:
-                    tasks.create_task(follow(self._api, store, self._reconciler.notify))
                 tasks.create_task(self._lease.run())
                 tasks.create_task(self._state.run())
                 tasks.create_task(self._events.run())
                 tasks.create_task(self._pool_status.run())
                 tasks.create_task(self._memory.run())
                 tasks.create_task(self._reconciler.run())
+                await self._lease.looked_at(_LOOK_SECONDS)
+                for store in self._stores:
+                    tasks.create_task(follow(self._api, store, self._reconciler.notify))
         finally:
             await self._hand_over()
             status.close()
@@ -138,6 +143,7 @@ class Controller:
         self._metrics.leader.set(self._lease.may_write())
         # What was known before is not what to decide on: another controller may have written meanwhile.
         self._term += 1
+        self._term_began = asyncio.get_running_loop().time()
         self._reconciler.notify()
 
     async def _one_pass(self) -> None:
@@ -164,9 +170,10 @@ class Controller:
     async def _take_over(self) -> None:
         """Begin to lead: see the cluster as it is now, whatever the one before has done."""
         term = self._term
-        for store in self._stores:
-            await relist(self._api, store)
-        await self._memory.load()
+        readings = [relist(self._api, store) for store in self._stores if store.listed_at < self._term_began]
+        for done in await asyncio.gather(self._memory.load(), *readings, return_exceptions=True):
+            if isinstance(done, BaseException):
+                raise done
         pools = self._configuration.refresh().pools
         if self._lease.by_force and pools is not None:
             await self._assigner.fence(plan(self._snapshot(pools)), self._identity)

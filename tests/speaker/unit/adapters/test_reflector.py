@@ -12,7 +12,7 @@ import msgspec
 import pytest
 from fakes.kube import FakeKube, raw
 from lantern.adapters.kube.api import ApiError
-from lantern.adapters.kube.reflector import Follower, Store, follow, relist, take
+from lantern.adapters.kube.reflector import Follower, ObjectId, Store, follow, relist, take
 from lantern.adapters.kube.wire import WatchLine
 
 PATH = "/things"
@@ -234,27 +234,62 @@ def test_follow_misses_nothing_of_an_outage(history_lost: bool, monkeypatch: pyt
     followed(scenario)
 
 
-def numbered(name: str, version: int) -> msgspec.Raw:
-    return raw({"metadata": {"name": name, "namespace": "n", "resourceVersion": str(version)}})
+def numbered(name: str, version: int, kind: str = "whole") -> msgspec.Raw:
+    return raw({"metadata": {"name": name, "namespace": "n", "resourceVersion": str(version)}, "kind": kind})
 
 
 def version_of(value: msgspec.Raw) -> str:
-    found: str = msgspec.json.decode(value)["metadata"]["resourceVersion"]
-    return found
+    found = msgspec.json.decode(value)
+    assert found["kind"] == "whole"
+    return str(found["metadata"]["resourceVersion"])
 
 
 class SlowList:
-    """A list that is read at version 100 while the watch goes on."""
+    """A list that is read at version 100 while the watch goes on; `listed` are the requests."""
 
-    def __init__(self, meanwhile: Callable[[], None]) -> None:
+    def __init__(self, meanwhile: Callable[[], None] = lambda: None, extra: int = 0) -> None:
         self._meanwhile = meanwhile
+        self._versions = {"kept": 50, "changed": 60, "deleted": 70} | {f"extra{n}": 80 for n in range(extra)}
+        self.listed: list[str] = []
 
-    async def list(self, path: str, only: str = "") -> tuple[str, list[msgspec.Raw]]:
+    async def list(self, path: str, only: str = "", metadata_only: bool = False) -> tuple[str, list[msgspec.Raw]]:
+        self.listed.append(f"{path} {only or '*'}{' metadata' if metadata_only else ''}")
         self._meanwhile()
-        return "100", [numbered("kept", 50), numbered("changed", 60), numbered("deleted", 70)]
+        found = {name: version for name, version in self._versions.items() if only in ("", name)}
+        kind = "metadata" if metadata_only else "whole"
+        return "100", [numbered(name, version, kind) for name, version in found.items()]
 
     def watch(self, path: str, resource_version: str, only: str = "") -> AsyncIterator[WatchLine | None]:
         raise AssertionError("the watch runs elsewhere")
+
+
+def test_list_beside_a_watch_reads_whole_objects_only_where_the_version_is_another() -> None:
+    store = Store("services", "/api/v1/services", version_of)
+    store.replace([numbered("kept", 50), numbered("changed", 59), numbered("gone", 10)], "90")
+    api = SlowList()
+    assert asyncio.run(relist(api, store))
+    assert {key.name: value for key, value in store.items()} == {"kept": "50", "changed": "60", "deleted": "70"}
+    services = "/api/v1/namespaces/n/services"
+    assert api.listed == ["/api/v1/services * metadata", f"{services} changed", f"{services} deleted"]
+    assert not asyncio.run(relist(api, store)) and len(api.listed) == 4
+
+
+def test_list_beside_a_watch_that_finds_much_new_reads_all_at_once() -> None:
+    store = Store("services", "/api/v1/services", version_of)
+    store.replace([numbered("kept", 50), numbered("gone", 10)], "90")
+    api = SlowList(extra=21)
+    assert asyncio.run(relist(api, store))
+    assert api.listed == ["/api/v1/services * metadata", "/api/v1/services *"]
+    assert len(list(store.values())) == 24 and ObjectId("n", "gone") not in dict(store.items())
+
+
+def test_old_line_does_not_undo_what_was_read_since() -> None:
+    store = Store("services", "/api/v1/services", version_of)
+    store.replace([numbered("a", 50)], "90")
+    store.upsert(numbered("a", 110))
+    assert not store.upsert(numbered("a", 105)) and not store.remove(numbered("a", 108))
+    assert list(store.values()) == ["110"]
+    assert store.remove(numbered("a", 111)) and not list(store.values())
 
 
 def test_list_read_beside_a_watch_undoes_nothing_that_the_watch_told_meanwhile() -> None:

@@ -5,9 +5,11 @@
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
+import msgspec
 import pytest
 from fakes.kube import FakeKube, raw
 from lantern.adapters.kube.api import ApiError
@@ -37,9 +39,14 @@ def home(*addresses: str, name: str = "home") -> dict[str, Any]:
     return {"metadata": {"name": name, "namespace": "metallb-system"}, "spec": {"addresses": list(addresses)}}
 
 
-def run(scenario: Scenario, *, existing: tuple[tuple[str, dict[str, Any]], ...] = ()) -> None:
+def run(
+    scenario: Scenario,
+    *,
+    existing: tuple[tuple[str, dict[str, Any]], ...] = (),
+    make: Callable[[], FakeKube] = FakeKube,
+) -> None:
     async def main() -> None:
-        kube = FakeKube()
+        kube = make()
         for path, value in existing:
             kube.put(path, value)
         settings = ControllerSettings(namespace="metallb-system", health_probe_port=0, health_probe_host="127.0.0.1")
@@ -242,6 +249,48 @@ def test_write_of_a_leader_that_was_frozen_is_out_of_date_when_another_took_over
     lease = {"metadata": {"name": "lantern-controller"}, "spec": {"holderIdentity": "dead", "leaseDurationSeconds": 1}}
     existing = ((POOLS, home("192.168.2.128/25")), (SERVICES, web()), (LEASES, lease))
     run(scenario, existing=existing)
+
+
+class CountingKube(FakeKube):
+    """Counts the lists of each collection."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.lists: Counter[str] = Counter()
+
+    async def list(self, path: str, only: str = "", metadata_only: bool = False) -> tuple[str, list[msgspec.Raw]]:
+        self.lists[path] += 1
+        return await super().list(path, only, metadata_only)
+
+
+def test_starting_controller_that_finds_the_lease_free_lists_once() -> None:
+    async def scenario(kube: FakeKube, controller: Controller) -> None:
+        assert isinstance(kube, CountingKube)
+        await until(lambda: address(kube))
+        assert set(kube.lists.values()) == {1}, kube.lists
+
+    run(scenario, existing=((POOLS, home("192.168.2.128/25")), (SERVICES, web())), make=CountingKube)
+
+
+def test_standby_that_takes_the_lease_lists_everything_anew_before_it_writes() -> None:
+    async def scenario(kube: FakeKube, controller: Controller) -> None:
+        assert isinstance(kube, CountingKube)
+        await until(lambda: controller.not_ready() is None)
+        assert kube.lists[SERVICES] == 1 and not kube.patches
+        # The last that the leader wrote has not come through the watch yet.
+        kube.hold_watches_back()
+        kube.put(SERVICES, web() | {"status": {"loadBalancer": {"ingress": [{"ip": "192.168.2.128"}]}}})
+        kube.put(SERVICES, web("second"))
+        kube.put(LEASES, {"metadata": {"name": "lantern-controller"}, "spec": {"holderIdentity": ""}})
+        controller._lease._store.upsert(raw(kube.objects[LEASES]["lantern-controller"]))
+        controller._lease._see()
+        await until(lambda: address(kube, "second"))
+        assert address(kube, "second") == "192.168.2.129"
+        decided_on = [SERVICES, POOLS, "/api/v1/namespaces", "/api/v1/nodes"]
+        assert [kube.lists[path] for path in decided_on] == [2, 2, 2, 2]
+
+    lease = {"metadata": {"name": "lantern-controller"}, "spec": {"holderIdentity": "a", "leaseDurationSeconds": 60}}
+    run(scenario, existing=((POOLS, home("192.168.2.128/25")), (LEASES, lease)), make=CountingKube)
 
 
 def test_lease_that_was_given_back_needs_no_marks() -> None:

@@ -24,7 +24,9 @@ from lantern.adapters.kube.wire import ListPage, Status, WatchLine
 
 MERGE_PATCH = "application/merge-patch+json"
 _JSON = "application/json"
-_PAGE_SIZE = 500
+_METADATA = f"{_JSON};as=PartialObjectMetadataList;g=meta.k8s.io;v=v1"
+# Each page costs a round trip; this many Services are 3 MB.
+_PAGE_SIZE = 2000
 _WATCH_SECONDS = 290
 _TIMEOUT = httpx2.Timeout(15.0, connect=5.0)
 # The server sends a bookmark about every minute; a connection silent for longer is dead, whatever the kernel thinks.
@@ -93,13 +95,17 @@ class KubeApi:
             )
         )
 
-    async def list(self, path: str, only: str = "") -> tuple[str, list[msgspec.Raw]]:
-        """All objects of a collection (or the one named `only`), and the resource version they were read at."""
+    async def list(self, path: str, only: str = "", metadata_only: bool = False) -> tuple[str, list[msgspec.Raw]]:
+        """All objects of a collection (or the one named `only`), and the resource version they were read at.
+
+        With `metadata_only` the objects have nothing but their metadata, for a third of the effort on both sides.
+        """
         items: list[msgspec.Raw] = []
         query = {"limit": str(_PAGE_SIZE), **_selection(only)}
+        accept = _METADATA if metadata_only else _JSON
         while True:
             try:
-                body = await self._request("GET", path, query)
+                body = await self._request("GET", path, query, accept=accept)
             except ApiError as error:
                 if error.code == 404:
                     unknown = f"the Kubernetes API does not know {path}: is its CustomResourceDefinition installed?"
@@ -168,9 +174,10 @@ class KubeApi:
         query: Mapping[str, str],
         body: Mapping[str, Any] | None = None,
         content_type: str = _JSON,
+        accept: str = _JSON,
     ) -> bytes:
         content = None if body is None else msgspec.json.encode(body)
-        headers = {} if body is None else {"Content-Type": content_type}
+        headers = {"Accept": accept} if body is None else {"Accept": accept, "Content-Type": content_type}
         try:
             response = await self._client.request(method, path, params=query, content=content, headers=headers)
         except (httpx2.HTTPError, OSError) as error:

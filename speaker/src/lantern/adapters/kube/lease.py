@@ -8,6 +8,7 @@ import asyncio
 import logging
 import math
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Any, Protocol
 
@@ -57,6 +58,7 @@ class LeaseKeeper:
         self._store = Store("leases", self._path, lease_record, only=name)
         self._machine = Leadership(identity, timings)
         self._moved = asyncio.Event()
+        self._looked = asyncio.Event()
         self._held = False
 
     async def run(self) -> None:
@@ -68,6 +70,12 @@ class LeaseKeeper:
     def may_write(self) -> bool:
         """Whether this process is the one that writes, at this very moment."""
         return self._machine.may_write(now=self._now())
+
+    async def looked_at(self, seconds: float) -> None:
+        """Until the Lease was read, and taken if it was free; for so many seconds at most."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await self._looked.wait()
 
     @property
     def by_force(self) -> bool:
@@ -103,11 +111,11 @@ class LeaseKeeper:
                     pause = seconds
                 case Take() as take:
                     pause = await self._take(take)
-            try:
+            if self._store.is_synced:
+                self._looked.set()
+            with suppress(TimeoutError):
                 async with asyncio.timeout(self._until_change(pause)):
                     await self._moved.wait()
-            except TimeoutError:
-                pass
 
     def _until_change(self, pause: float) -> float:
         """The pause, cut short where leadership ends by time alone."""
@@ -140,6 +148,7 @@ class LeaseKeeper:
             return _RETRY_SECONDS
         self._store.wrote(answer)
         self._machine.took(lease_record(answer), take, started=started, now=self._now())
+        self._tell()
         return 0.0
 
     async def _write(self, version: str, spec: dict[str, Any]) -> Any:

@@ -11,8 +11,9 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import math
 import random
-from collections.abc import AsyncIterator, Callable, Iterable, Iterator
+from collections.abc import AsyncIterator, Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass, replace
 from typing import Generic, NamedTuple, Protocol, TypeVar
 
@@ -30,6 +31,8 @@ T = TypeVar("T")
 _FIRST_PAUSE_SECONDS = 0.25
 _LONGEST_PAUSE_SECONDS = 5.0
 _SHORTEST_WATCH_SECONDS = 1.0
+# More objects than this are read by another list rather than one by one.
+_FEW = 20
 _TEMPORARY = frozenset((0, 401, 403, 429, 502, 503, 504))
 
 
@@ -64,11 +67,12 @@ class Store(Generic[T]):
         self._convert = convert
         self._held: dict[ObjectId, Held[T]] = {}
         self._objects: tuple[T, ...] | None = None
-        self._written: dict[ObjectId, int] = {}
         self._meanwhile: list[tuple[msgspec.Raw, bool]] | None = None
         """While a list is read beside a running watch: what the watch tells, and whether the object is gone."""
         self.listed_version = 0
         """Whatever happened up to this version is in the list that was taken last."""
+        self.listed_at = -math.inf
+        """When that list was asked for: whatever happened before is in it. Seconds of the event loop's clock."""
 
     @property
     def objects(self) -> tuple[T, ...]:
@@ -89,27 +93,36 @@ class Store(Generic[T]):
         """Every object that cannot."""
         return [held.value for held in self._held.values() if isinstance(held.value, Problem)]
 
-    def replace(self, raws: Iterable[msgspec.Raw], resource_version: str = "") -> bool:
-        """Take a complete list, read at `resource_version`; whether anything changed."""
+    def replace(
+        self, raws: Iterable[msgspec.Raw], resource_version: str = "", unchanged: Collection[ObjectId] = ()
+    ) -> bool:
+        """Take a complete list, read at `resource_version`; whether anything changed.
+
+        Objects in `unchanged` are in the list, too, as they are held.
+        """
         before = {key: held.value for key, held in self._held.items()}
         version = _number(resource_version)
         if version < self.listed_version:
             # The cluster was restored from a backup: versions known from before it mean nothing any more.
-            self._written.clear()
             self._held = {key: replace(held, resource_version="") for key, held in self._held.items()}
         self.listed_version = version
-        seen: set[ObjectId] = set()
+        seen: set[ObjectId] = set(unchanged)
         for raw in raws:
             key, meta = _identity(raw)
             seen.add(key)
             self._take(key, meta, raw)
         for key in self._held.keys() - seen:
-            self._forget(key)
+            self._drop(key)
         # The watch was ahead of this list; what it told after the list's version holds.
         for raw, gone in self._meanwhile or ():
             self._apply(raw, gone)
         first, self.is_synced = not self.is_synced, True
         return first or before != {key: held.value for key, held in self._held.items()}
+
+    def knows(self, meta: Meta) -> bool:
+        """Whether the object is held in this version or a later one."""
+        held = self._held.get(ObjectId(meta.namespace, meta.name))
+        return held is not None and 0 < _number(meta.resourceVersion) <= _number(held.resource_version)
 
     @contextlib.contextmanager
     def listing_beside_watch(self) -> Iterator[None]:
@@ -138,22 +151,18 @@ class Store(Generic[T]):
         # A watch may lag behind a list that was taken meanwhile; it must not bring back what is gone.
         if self._is_history(meta):
             return False
-        return self._forget(key) if gone else self._take(key, meta, raw)
+        return self._forget(key, meta) if gone else self._take(key, meta, raw)
 
     def _is_history(self, meta: Meta) -> bool:
         return 0 < _number(meta.resourceVersion) <= self.listed_version
 
     def _take(self, key: ObjectId, meta: Meta, raw: msgspec.Raw) -> bool:
-        version = _number(meta.resourceVersion)
-        # What this process wrote is known from the answer. A watch line or list that is older must not undo that, or
-        # the next decision would be made on a state in which the address just given away is free again.
-        if version < self._written.get(key, 0):
+        # What this process wrote, or read by itself, is known from the answer. A watch line or list that is older must
+        # not undo that, or the next decision would be made on a state in which an address just given away is free
+        # again. And a list mostly repeats what is known.
+        if self.knows(meta):
             return False
-        self._written.pop(key, None)
         known = self._held.get(key)
-        if version and known is not None and known.resource_version == meta.resourceVersion:
-            # A list mostly repeats what is known.
-            return False
         held = self._read(key, meta, raw)
         self._held[key], self._objects = held, None
         return known is None or known.value != held.value
@@ -163,10 +172,12 @@ class Store(Generic[T]):
         key, meta = _identity(raw)
         if key in self._held:
             self._take(key, meta, raw)
-            self._written[key] = _number(meta.resourceVersion)
 
-    def _forget(self, key: ObjectId) -> bool:
-        self._written.pop(key, None)
+    def _forget(self, key: ObjectId, meta: Meta) -> bool:
+        # Not when it was made again since.
+        return not self.knows(meta) and self._drop(key)
+
+    def _drop(self, key: ObjectId) -> bool:
         self._objects = None
         return self._held.pop(key, None) is not None
 
@@ -234,17 +245,50 @@ class Follower:
 class Source(Protocol):
     """The part of the API that following needs."""
 
-    async def list(self, path: str, only: str = "") -> tuple[str, list[msgspec.Raw]]: ...
+    async def list(self, path: str, only: str = "", metadata_only: bool = False) -> tuple[str, list[msgspec.Raw]]: ...
 
     def watch(self, path: str, resource_version: str, only: str = "") -> AsyncIterator[WatchLine | None]: ...
 
 
 async def relist(api: Source, store: Store[T]) -> bool:
-    """Read the whole collection anew, beside a running watch; whether anything changed. Raises ApiError."""
+    """Read the whole collection anew, beside a running watch; whether anything changed. Raises ApiError.
+
+    Of objects that are known, the versions are read, and then only those that have another one.
+    """
     with store.listing_beside_watch():
-        version, raws = await api.list(store.path, store.only)
-        # The watch may have listed anew meanwhile, and goes on from there.
-        return _number(version) >= store.listed_version and store.replace(raws, version)
+        asked = asyncio.get_running_loop().time()
+        version, raws, unchanged = await _list_news(api, store)
+        if _number(version) < store.listed_version:
+            # The watch has listed anew meanwhile, and goes on from there.
+            return False
+        store.listed_at = asked
+        return store.replace(raws, version, unchanged)
+
+
+async def _list_news(api: Source, store: Store[T]) -> tuple[str, list[msgspec.Raw], set[ObjectId]]:
+    """The collection's version, the objects that are not held as they are now, and which ones are."""
+    if not store.is_synced:
+        return *await api.list(store.path, store.only), set()
+    version, raws = await api.list(store.path, store.only, metadata_only=True)
+    unchanged: set[ObjectId] = set()
+    news: list[ObjectId] = []
+    for key, meta in map(_identity, raws):
+        if store.knows(meta):
+            unchanged.add(key)
+        else:
+            news.append(key)
+    if len(news) > _FEW:
+        return *await api.list(store.path, store.only), set()
+    return version, [raw for key in news for raw in await _read_one(api, store, key)], unchanged
+
+
+async def _read_one(api: Source, store: Store[T], key: ObjectId) -> list[msgspec.Raw]:
+    """The object as it is now; nothing when it is gone. Listed, as that right is there."""
+    root, _, plural = store.path.rpartition("/")
+    is_across = key.namespace and "/namespaces/" not in root
+    path = f"{root}/namespaces/{key.namespace}/{plural}" if is_across else store.path
+    _version, found = await api.list(path, key.name)
+    return found
 
 
 async def follow(api: Source, store: Store[T], on_change: Callable[[], None]) -> None:
@@ -257,6 +301,7 @@ async def follow(api: Source, store: Store[T], on_change: Callable[[], None]) ->
             if follower.resource_version is None:
                 version, raws = await api.list(store.path, store.only)
                 follower.listed(version)
+                store.listed_at = started
                 changed = store.replace(raws, version)
                 if _resumed(store) or changed:
                     on_change()
