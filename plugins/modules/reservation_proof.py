@@ -336,16 +336,18 @@ def inside(found: t.Mapping[t.Any, list[str]], pools: t.Sequence[AddressRange]) 
 def ask4(
     segment: scanning.Segment,
     want: Wanted,
-    holders: t.Mapping[IPv4Address, list[str]],
+    holders: t.Callable[[], dict[IPv4Address, list[str]]],
     options: dict[str, t.Any],
     rng: random.Random,
-) -> reservation.Inquiry:
-    """All DHCP servers, asked."""
-    held = {*holders, IPv4Address(segment.address)}
-    chosen = reservation.samples(want.pools4, held, wished(options), rng)
-    inquiry = reservation.Inquiry(want.pools4, want.lan, held, chosen, rng=rng)
-    segment.run(inquiry, discover.Clients(segment.mac, rng), options["timeout"])
-    return inquiry
+) -> tuple[reservation.Inquiry, dict[IPv4Address, list[str]]]:
+    """All DHCP servers, asked, and who `holders` finds while they think about the first question."""
+    inquiry, clients = reservation.Inquiry(want.pools4, want.lan, rng=rng), discover.Clients(segment.mac, rng)
+    segment.ask(inquiry, clients)
+    found = holders()
+    held = {*found, IPv4Address(segment.address)}
+    inquiry.ask_for(reservation.samples(want.pools4, held, wished(options), rng), held)
+    segment.run(inquiry, clients, options["timeout"])
+    return inquiry, found
 
 
 def ask6(
@@ -359,7 +361,8 @@ def ask6(
     """All DHCPv6 servers, asked, and the routers that were heard meanwhile."""
     held = {*holders, *segment.addresses6}
     chosen = reservation.samples_of(looked_at, want.pools6, held, wished(options))
-    inquiry = reservation.Inquiry(want.pools6, EVERY_IPV6, held, chosen, rng=rng)
+    inquiry = reservation.Inquiry(want.pools6, EVERY_IPV6, rng=rng)
+    inquiry.ask_for(chosen, held)
     clients = solicit.Clients(segment.mac, segment.link_local, rng)
     with segment.client_port():
         segment.run(inquiry, clients, options["timeout"])
@@ -408,15 +411,17 @@ def prove(options: dict[str, t.Any]) -> dict[str, t.Any]:
     heard: list[proof.Heard] = []
     asked: list[reservation.Question] = []
     warnings: list[str] = []
-    with scanning.Segment(interface) as segment:
+    # What the servers answer while the LAN is scanned waits in a socket of its own.
+    with scanning.Segment(interface) as segment, scanning.Segment(interface) as asking:
         addresses = to_scan(want, nodes, options["scan_limit"])
         addresses6 = with_samples(to_scan6(want.pools6), want.pools6, wished(options), rng) if want.pools6 else []
-        holders = segment.holders(addresses)
-        holders6 = segment.holders6(addresses6) if addresses6 else {}
         if want.pools4:
-            inquiry = ask4(segment, want, holders, options, rng)
+            inquiry, holders = ask4(asking, want, lambda: segment.holders(addresses), options, rng)
             heard.append(proof.by_dhcp(inquiry.judgements(), expected))
             asked += inquiry.asked
+        else:
+            holders = segment.holders(addresses)
+        holders6 = segment.holders6(addresses6) if addresses6 else {}
         if want.pools6 and not segment.link_local:
             heard.append(proof.not_asked(interface))
         elif want.pools6:

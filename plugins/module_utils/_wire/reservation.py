@@ -147,28 +147,30 @@ def samples_of(
 class Inquiry:
     """Asks all DHCP servers of a LAN about pools, all of one IP version.
 
-    `lan`: where addresses outside the pools may be asked for. `held`: those that some host has, which are not asked
-    for. `wanted`: the addresses of the pools that are.
+    `lan`: where addresses outside the pools may be asked for. Begins by asking for nothing in particular; the rest
+    follows when `ask_for` has said for what.
     """
 
     def __init__(
         self,
         pools: t.Sequence[AddressRange],
         lan: AddressRange,
-        held: t.Container[Address],
-        wanted: t.Sequence[str],
         *,
         rng: random.Random,
     ) -> None:
         self._pools = pools
         self._lan = lan
-        self._held = held
+        self._held: t.Container[Address] | None = None
         self._rng = rng
         self._address = IPv4Address if lan.version == 4 else IPv6Address
         self.patience = PATIENCE_SECONDS if lan.version == 4 else PATIENCE6_SECONDS
         self.servers: dict[str, Server] = {}
         self.asked: list[Question] = []
         self._waiting = [self._question(Purpose.ANY)]
+
+    def ask_for(self, wanted: t.Sequence[str], held: t.Container[Address]) -> None:
+        """Ask for these addresses of the pools, and for none of those that some host has."""
+        self._held = held
         self._waiting += [self._question(Purpose.POOL, item) for item in wanted]
 
     def _question(self, purpose: Purpose, address: str = "") -> Question:
@@ -176,7 +178,7 @@ class Inquiry:
 
     def next_question(self, *, now: float) -> Question | None:
         """What is to be sent now, None while an answer may still come, or when all is said."""
-        if self.asked and not self._answered(self.asked[-1], now):
+        if self.asked and (self._held is None or not self._answered(self.asked[-1], now)):
             return None
         if self.asked and not self.servers:
             if len(self.asked) >= ATTEMPTS:
@@ -266,8 +268,9 @@ class Inquiry:
         return None
 
     def _may_be_asked_for(self, value: int) -> bool:
-        inside = self._lan.first < value < self._lan.last
-        return inside and self._address(value) not in self._held and not self._in_pools(str(self._address(value)))
+        if not self._lan.first < value < self._lan.last:
+            return False
+        return self._address(value) not in (self._held or ()) and not self._in_pools(str(self._address(value)))
 
     def _unanswered(self) -> Question | None:
         """A question for a pool's address that some server has not answered and that was not repeated."""

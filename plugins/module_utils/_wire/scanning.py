@@ -165,25 +165,26 @@ class Segment:
         self._exchange(questions, take)
         return {address: macs for address, macs in found.items() if macs}
 
+    def ask(self, inquiry: Inquiry, clients: Clients) -> bool:
+        """Sends what is to be asked now, if anything; False when nobody is left to ask it."""
+        question = inquiry.next_question(now=time.monotonic())
+        frames = clients.frames(question) if question is not None else ()
+        for frame in frames:
+            self._send(frame)
+        return question is None or bool(frames)
+
     def run(self, inquiry: Inquiry, clients: Clients, seconds: float) -> None:
-        """Asks until the inquiry is over, at most this long."""
+        """Asks until the inquiry is over, at most this long. Answers to what was asked before may be there already."""
         deadline = time.monotonic() + seconds
         while True:
-            now = time.monotonic()
-            if now >= deadline or inquiry.is_over(now=now):
-                return
-            question = inquiry.next_question(now=now)
-            if question is not None:
-                frames = clients.frames(question)
-                if not frames:
-                    return
-                for frame in frames:
-                    self._send(frame)
             for frame in self._frames(min(deadline, time.monotonic() + 0.1)):
                 found = clients.answer(frame)
                 if found is not None:
                     inquiry.heard(found, now=time.monotonic())
                     break
+            now = time.monotonic()
+            if now >= deadline or inquiry.is_over(now=now) or not self.ask(inquiry, clients):
+                return
 
     @contextlib.contextmanager
     def client_port(self) -> t.Iterator[None]:

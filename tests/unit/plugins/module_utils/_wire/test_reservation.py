@@ -58,7 +58,8 @@ class FakeServer:
 def ask(*servers, held=(), pools=POOL, count=4, loses=0):
     """The inquiry after all was asked, and the seconds that it took; the first `loses` questions reach nobody."""
     taken, rng = {IPv4Address(item) for item in held}, random.Random(1)
-    inquiry = Inquiry(pools, LAN, taken, samples(pools, taken, count, rng), rng=rng)
+    inquiry = Inquiry(pools, LAN, rng=rng)
+    inquiry.ask_for(samples(pools, taken, count, rng), taken)
     now, coming, sent = 0.0, [], 0
     free_at = {server.address: 0.0 for server in servers}
     while not inquiry.is_over(now=now):
@@ -162,8 +163,21 @@ def test_samples_are_edges_first_then_any():
     assert samples(ranges("10.0.0.5-10.0.0.5"), set(), 6, random.Random(1)) == ["10.0.0.5"]
 
 
+def test_until_it_is_said_what_to_ask_for_only_the_servers_are_looked_for():
+    inquiry = Inquiry(POOL, LAN, rng=random.Random(1))
+    first = inquiry.next_question(now=0.0)
+    assert first is not None and first.address == ""
+    offer = discover.Offer(first.xid, "02:00:00:00:00:09", "192.168.2.10", "r", "aa:00:00:00:00:01", "0.0.0.0")
+    inquiry.heard(offer, now=3.0)
+    assert inquiry.next_question(now=9.0) is None
+    inquiry.ask_for(["192.168.2.150"], set())
+    following = inquiry.next_question(now=9.0)
+    assert following is not None and following.address == "192.168.2.150"
+
+
 def test_offers_to_others_are_passed_over():
-    inquiry = Inquiry(POOL, LAN, set(), ["192.168.2.150"], rng=random.Random(1))
+    inquiry = Inquiry(POOL, LAN, rng=random.Random(1))
+    inquiry.ask_for(["192.168.2.150"], set())
     inquiry.next_question(now=0.0)
     stranger = discover.Offer(1, "02:00:00:00:00:09", "192.168.2.150", "r", "aa:00:00:00:00:01", "0.0.0.0")
     inquiry.heard(stranger, now=0.1)

@@ -142,7 +142,8 @@ class FakeServer:
 def ask(*servers, pools=POOL, held=()):
     """The inquiry after all was asked, and the seconds that it took."""
     rng = random.Random(1)
-    inquiry = Inquiry(pools, EVERYWHERE, set(held), samples(pools, set(held), 4, rng), rng=rng)
+    inquiry = Inquiry(pools, EVERYWHERE, rng=rng)
+    inquiry.ask_for(samples(pools, set(held), 4, rng), set(held))
     now = 0.0
     while not inquiry.is_over(now=now):
         assert now < 60, "it does not end"
