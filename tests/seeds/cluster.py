@@ -52,6 +52,10 @@ class Cluster:
         assert played.returncode == 0, played.output
         return played
 
+    def put(self, manifest: str, path: str) -> None:
+        """A file of the write-up, where its commands expect it."""
+        self.console(f'mkdir -p "$(dirname {path})"; cat > {path}', stdin=(MANIFESTS / manifest).read_text())
+
     def console(self, commands: str, *, stdin: str = "") -> str:
         """Run shell commands as they are typed at the control plane; the first that fails ends it."""
         return self.home.on("node1", CONSOLE + commands, stdin=stdin)

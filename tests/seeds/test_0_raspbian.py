@@ -4,13 +4,62 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import contextlib
+import itertools
+import json
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
 
 import pytest
-from cluster import SYSTEM, Cluster
+from cluster import SYSTEM, Cluster, unchanged, until
 
 ADDRESS = "192.168.0.230"
 TOOLS = ("iptables", "ip6tables", "arptables", "ebtables")
+# Each moment at which the page came, in seconds, as long as the unit runs.
+WATCH = f"""while sleep 0.2; do
+  curl --silent --max-time 1 http://{ADDRESS}/ | grep -q nginx && date +%s.%N >> /run/page
+done"""
+# Seconds without the page that no handover takes.
+LONG = 5.0
+
+
+@dataclass
+class Nodes:
+    """Which nodes were away, at each look at them that the cluster answered."""
+
+    cluster: Cluster
+    away: list[frozenset[str]] = field(default_factory=list)
+
+    @contextlib.contextmanager
+    def watched(self) -> Iterator[None]:
+        over = threading.Event()
+        watching = threading.Thread(target=self._look, args=(over,))
+        watching.start()
+        try:
+            yield
+        finally:
+            over.set()
+            watching.join()
+
+    def _look(self, over: threading.Event) -> None:
+        while not over.wait(1):
+            listed = self.cluster.home.kubectl("get", "nodes", "--no-headers", "--request-timeout=2s", check=False)
+            rows = [line.split() for line in listed.splitlines()]
+            if len(rows) == 3:
+                # Such as NotReady, or SchedulingDisabled.
+                self.away.append(frozenset(row[0] for row in rows if row[1] != "Ready"))
+
+
+@contextlib.contextmanager
+def page_watched(cluster: Cluster) -> Iterator[None]:
+    cluster.home.on("client", "cat > /run/watch", stdin=WATCH)
+    cluster.home.on("client", "systemd-run --quiet --collect --unit=watch sh /run/watch")
+    try:
+        until(lambda: cluster.home.on("client", "cat /run/page", check=False))
+        yield
+    finally:
+        cluster.home.on("client", "systemctl stop watch")
 
 
 @pytest.fixture(scope="module")
@@ -71,3 +120,34 @@ def test_no_device_is_given_an_address_of_the_pool(cluster: Cluster) -> None:
         given = cluster.lease(f"02:00:00:00:00:{number:02x}", wanted)
         assert given.startswith("192.168.0.")
         assert int(given.split(".")[3]) < 230
+
+
+def test_a_second_run_changes_nothing(cluster: Cluster) -> None:
+    unchanged(cluster.play("site"))
+
+
+def test_the_cluster_is_watched_while_each_node_reboots(cluster: Cluster) -> None:
+    before = cluster.boots()
+    nodes = Nodes(cluster)
+    with page_watched(cluster), nodes.watched():
+        done = cluster.play("prepare", "--extra-vars", json.dumps({"prepare_reboot": "always"}))
+        until(lambda: cluster.page(ADDRESS))
+    after = cluster.boots()
+    assert not [node for node in before if after[node] == before[node]]
+    assert "is Ready, 1 of 1 Service ports answer" in done.output
+    assert max(len(away) for away in nodes.away) <= 1, "one node after the other"
+    assert nodes.away[-1] == frozenset()
+    moments = [float(line) for line in cluster.home.on("client", "cat /run/page").splitlines()]
+    gaps = [later - earlier for earlier, later in itertools.pairwise(moments)]
+    # nginx has one pod, which its own node takes along; another node that reboots hands the address over.
+    assert len([gap for gap in gaps if gap > LONG]) <= 1, sorted(gaps)[-5:]
+
+
+def test_the_old_configuration_goes_with_the_pool_that_took_its_place(cluster: Cluster) -> None:
+    """The pool is the part of it that lies in the LAN."""
+    cluster.put("raspbian/config.yml", "manifests/dev-raspberry/metallb/config.yml")
+    assert "configmap/config created" in cluster.console("kubectl apply -f manifests/dev-raspberry/metallb/config.yml")
+    assert cluster.configuration() == {"Valid"}
+    assert cluster.address("nginx") == ADDRESS
+    assert "Welcome to nginx!" in cluster.page(ADDRESS)
+    unchanged(cluster.play("site"))
