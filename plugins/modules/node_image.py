@@ -33,6 +33,11 @@ options:
   archive:
     description: Path of the image archive on the node. Needed if the image is not there yet.
     type: path
+  archives:
+    description:
+      - With O(state=absent) which files are removed as well, as a pattern such as V(/var/tmp/lantern-*.tar).
+      - These are archives that a run copied to the node and that was broken off before it removed them.
+    type: path
   keep:
     description: With O(state=absent) names with tags that stay.
     type: list
@@ -59,6 +64,7 @@ EXAMPLES = r"""
   homelab.lantern.node_image:
     name: localhost/lantern
     keep: [localhost/lantern:0.1.0-2f6c0f1e9a3b]
+    archives: /var/tmp/lantern-*.tar
     state: absent
   become: true
 """
@@ -73,8 +79,14 @@ removed:
   returned: if O(state) is V(absent)
   type: list
   elements: str
+removed_archives:
+  description: The files that were removed.
+  returned: if O(state) is V(absent)
+  type: list
+  elements: str
 """
 
+import glob
 import os
 import typing as t
 
@@ -95,14 +107,23 @@ def store_of(module: AnsibleModule) -> runtime.Store:
     return runtime.Store(runtime.find(os.path.exists, which), run)
 
 
+def take_out(store: runtime.Store, options: dict[str, t.Any], check_mode: bool) -> dict[str, t.Any]:
+    """What exit_json gets with state absent."""
+    names = store.unwanted(options["name"], options["keep"])
+    archives = sorted(glob.glob(options["archives"] or ""))
+    in_store = bool(names) or store.keeps_archive(options["name"], options["keep"])
+    if not check_mode:
+        if in_store:
+            store.remove(options["name"], options["keep"])
+        for archive in archives:
+            os.remove(archive)
+    return {"changed": in_store or bool(archives), "removed": names, "removed_archives": archives}
+
+
 def work(store: runtime.Store, options: dict[str, t.Any], check_mode: bool) -> dict[str, t.Any]:
     """What exit_json gets."""
     if options["state"] == "absent":
-        names = store.unwanted(options["name"], options["keep"])
-        changed = bool(names) or store.keeps_archive(options["name"], options["keep"])
-        if changed and not check_mode:
-            store.remove(options["name"], options["keep"])
-        return {"changed": changed, "removed": names}
+        return take_out(store, options, check_mode)
     if store.has(options["name"]):
         return {"changed": False, "lacking": False}
     if not check_mode:
@@ -117,6 +138,7 @@ def main() -> None:
         argument_spec={
             "name": {"type": "str", "required": True},
             "archive": {"type": "path"},
+            "archives": {"type": "path"},
             "keep": {"type": "list", "elements": "str", "default": []},
             "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
         },
@@ -126,9 +148,9 @@ def main() -> None:
         result = work(store_of(module), module.params, module.check_mode)
     except NoRuntimeError as exc:
         if module.params["state"] == "absent":  # nothing can have been put there
-            module.exit_json(changed=False, removed=[])
+            module.exit_json(changed=False, removed=[], removed_archives=[])
         module.fail_json(msg=str(exc))
-    except ImageError as exc:
+    except (ImageError, OSError) as exc:
         module.fail_json(msg=str(exc))
     module.exit_json(**result)
 

@@ -96,6 +96,18 @@ def test_removing(ctr, monkeypatch):
     assert not run(node_image, monkeypatch, **arguments)["changed"]
 
 
+def test_archives_of_runs_that_were_broken_off_are_removed_too(ctr, monkeypatch, tmp_path):
+    left, other = tmp_path / "lantern-0.1.0-abc-amd64.tar", tmp_path / "other.tar"
+    for file in (left, other):
+        file.write_text("")
+    ctr.images = {NAME: "sha256:a"}
+    arguments = {"name": "localhost/lantern", "keep": [NAME], "archives": f"{tmp_path}/lantern-*", "state": "absent"}
+    assert run(node_image, monkeypatch, check=True, **arguments)["removed_archives"] == [str(left)] and left.exists()
+    result = run(node_image, monkeypatch, **arguments)
+    assert result["changed"] and not left.exists() and other.exists()
+    assert list(ctr.images) == [NAME] and not run(node_image, monkeypatch, **arguments)["changed"]
+
+
 def test_a_node_without_containerd(monkeypatch):
     def store_of(_module):
         raise NoRuntimeError("No containerd is running")

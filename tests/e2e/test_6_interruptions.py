@@ -1,0 +1,123 @@
+# Copyright (c) 2026, Lantern contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""ansible-playbook dies in the middle of each stage, one run after the other; disks are full. The next run goes on."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import time
+from collections.abc import Iterator
+
+import pytest
+from conftest import PROJECT, Home
+
+# The task that runs when ansible-playbook is killed, and how long it has been running then.
+INTERRUPTIONS = (
+    ("Keep dnsmasq's DHCP ranges out of the pools", 0.4),
+    ("Ask the LAN's DHCP servers and who has addresses of the pools", 1.0),
+    ("Load them, now, at boot and when nftables.service has emptied all tables", 0.2),
+    ("Copy the archive", 0.3),
+    ("Import it", 0.5),
+    ("Apply namespace, kinds and rights", 0.3),
+    ("Apply the pools", 0.2),
+    ("Wait until they are ready", 1.0),
+    ("Look", 0.5),
+)
+_NEVER_SECONDS = 300.0
+LOSE_IMAGE = "ctr -n k8s.io images ls -q | grep localhost/lantern | xargs ctr -n k8s.io images rm"
+WHOLE_RANGE = "192.168.2.2,192.168.2.254,12h"
+
+
+@pytest.fixture(scope="module")
+def bare() -> Iterator[Home]:
+    """Nodes and a Service, and nothing of Lantern yet."""
+    home = Home("e2e-interruptions")
+    home.lab("down")
+    home.lab("up", "--nodes=2")
+    home.kubectl("apply", f"--filename={PROJECT}/tests/lab/demo.yaml")
+    home.kubectl("--namespace=demo", "rollout", "status", "deployment/web", "--timeout=90s")
+    yield home
+    home.lab("down")
+
+
+def interrupted(home: Home, task: str, seconds: float) -> str:
+    """Run site.yml and kill it with all its children so long after a task began; what it had printed."""
+    command = [str(PROJECT / "tests/lab/lab"), "ansible-playbook", "playbooks/site.yml"]
+    process = subprocess.Popen(
+        command,
+        cwd=PROJECT,
+        # Without skipped hosts a task is named when its first host is done with it.
+        env={**home.environment, "PYTHONUNBUFFERED": "1", "ANSIBLE_DISPLAY_SKIPPED_HOSTS": "true"},
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        start_new_session=True,
+    )
+    assert process.stdout is not None
+    said, deadline = "", time.monotonic() + _NEVER_SECONDS
+    for line in process.stdout:
+        said += line
+        if line.startswith("TASK [") and f": {task}]" in line:
+            break
+        assert time.monotonic() < deadline, said
+    else:
+        raise AssertionError(f"{task!r} did not come:\n{said}")
+    time.sleep(seconds)
+    os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
+    process.stdout.close()
+    return said
+
+
+@pytest.mark.parametrize(("task", "seconds"), INTERRUPTIONS)
+def test_a_run_that_is_killed_leaves_a_home_that_works(bare: Home, task: str, seconds: float) -> None:
+    """Each starts where the one before it was killed."""
+    said = interrupted(bare, task, seconds)
+    assert "fatal:" not in said and "failed=1" not in said, said
+    assert "active" in bare.on("router", "systemctl is-active dnsmasq")
+    bare.on("router", "dnsmasq --test")
+    bare.kubectl("wait", "nodes", "--all", "--for=condition=Ready", "--timeout=30s")
+
+
+def test_the_next_run_brings_everything_to_its_end(bare: Home) -> None:
+    run = bare.site()
+    assert run.returncode == 0, run.output
+    assert "The lantern is lit." in bare.curl(bare.service_address())
+
+
+def test_nothing_is_left_of_the_interrupted_ones(bare: Home) -> None:
+    for node in ("node1", "node2"):
+        assert bare.on(node, "ls /var/tmp | grep lantern || true") == ""
+    again = bare.site()
+    assert again.changed == {}, {host: again.task_changed(host) for host in again.changed}
+
+
+# Host, folder on the full disk, what makes the stage write there, the stage.
+FULL_DISKS = (
+    ("node2", "/var/tmp", LOSE_IMAGE, "deploy"),
+    ("node2", "/etc/sysctl.d", "true", "prepare"),
+    ("router", "/var/lib/lantern", f"sed -i 's/^dhcp-range=.*/dhcp-range={WHOLE_RANGE}/' /etc/dnsmasq.conf", "reserve"),
+)  # fmt: skip
+
+
+@pytest.mark.parametrize(("host", "folder", "damage", "stage"), FULL_DISKS)
+def test_a_full_disk_is_named_and_harms_nothing(bare: Home, host: str, folder: str, damage: str, stage: str) -> None:
+    before = bare.on("router", "cat /etc/dnsmasq.conf")
+    bare.on(host, damage)
+    damaged = bare.on("router", "cat /etc/dnsmasq.conf")
+    bare.on(host, f"mkdir -p {folder}; mount -t tmpfs -o size=4k full {folder}")
+    bare.on(host, f"dd if=/dev/zero of={folder}/full", check=False)
+    try:
+        refused = bare.site(f"--tags={stage}")
+    finally:
+        bare.on(host, f"umount {folder}")
+    assert refused.returncode != 0, refused.output
+    assert "No space left on device" in refused.output and folder in refused.output, refused.output
+    assert bare.on("router", "cat /etc/dnsmasq.conf") == damaged
+    assert "The lantern is lit." in bare.curl(bare.service_address())
+    mended = bare.site()
+    assert mended.returncode == 0, mended.output
+    assert bare.on("router", "cat /etc/dnsmasq.conf") == before
