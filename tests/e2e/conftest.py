@@ -85,12 +85,16 @@ class Home:
     def site(self, *arguments: str) -> Play:
         return self.play("playbooks/site.yml", *arguments)
 
-    def set_up(self, *options: str) -> None:
-        """A new lab (options of `lab up`) with the demo's Service, and Lantern in it."""
+    def begin(self, *options: str, seconds: int = 90) -> None:
+        """A new lab (options of `lab up`) with the demo's Service, and nothing of Lantern; `seconds` for its pods."""
         self.lab("down")
         self.lab("up", *options)
         self.kubectl("apply", f"--filename={PROJECT}/tests/lab/demo.yaml")
-        self.kubectl("--namespace=demo", "rollout", "status", "deployment/web", "--timeout=90s")
+        self.kubectl("--namespace=demo", "rollout", "status", "deployment/web", f"--timeout={seconds}s")
+
+    def set_up(self, *options: str) -> None:
+        """The same, and Lantern in it."""
+        self.begin(*options)
         done = self.site()
         assert done.returncode == 0, done.output
 

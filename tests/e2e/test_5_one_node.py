@@ -7,7 +7,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
-from conftest import PROJECT, Home
+from conftest import Home
 
 LABEL = "node.kubernetes.io/exclude-from-external-load-balancers"
 
@@ -15,10 +15,7 @@ LABEL = "node.kubernetes.io/exclude-from-external-load-balancers"
 @pytest.fixture(scope="module")
 def alone() -> Iterator[Home]:
     home = Home("e2e-one")
-    home.lab("down")
-    home.lab("up", "--nodes=1")
-    home.kubectl("apply", f"--filename={PROJECT}/tests/lab/demo.yaml")
-    home.kubectl("--namespace=demo", "rollout", "status", "deployment/web", "--timeout=60s")
+    home.begin("--nodes=1", seconds=60)
     yield home
     home.lab("down")
 

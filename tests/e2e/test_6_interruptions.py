@@ -34,10 +34,7 @@ WHOLE_RANGE = "192.168.2.2,192.168.2.254,12h"
 def bare() -> Iterator[Home]:
     """Nodes and a Service, and nothing of Lantern yet."""
     home = Home("e2e-interruptions")
-    home.lab("down")
-    home.lab("up", "--nodes=2")
-    home.kubectl("apply", f"--filename={PROJECT}/tests/lab/demo.yaml")
-    home.kubectl("--namespace=demo", "rollout", "status", "deployment/web", "--timeout=90s")
+    home.begin("--nodes=2")
     yield home
     home.lab("down")
 

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from collections import Counter
 from collections.abc import AsyncIterator, Mapping
 from typing import Any
 
@@ -50,6 +51,8 @@ class FakeKube:
         self.events: list[Mapping[str, Any]] = []
         self.patches: list[Mapping[str, Any]] = []
         """Of Services."""
+        self.lists: Counter[str] = Counter()
+        """How often each collection was listed."""
         self.requests: list[tuple[str, str]] = []
         """Every write that reached the server: method and path."""
         self.refuse_writes: dict[str, ApiError] = {}
@@ -83,6 +86,7 @@ class FakeKube:
 
     async def list(self, path: str, only: str = "", metadata_only: bool = False) -> tuple[str, list[msgspec.Raw]]:
         self._reach()
+        self.lists[path] += 1
         while path in self.withheld_lists:
             await asyncio.sleep(0.005)
         found = self.objects.get(_collection(path), {})

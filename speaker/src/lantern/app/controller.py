@@ -94,10 +94,9 @@ class Controller:
             self._lease.may_write,
         )
         self._recall = Recall()
-        # Terms count the changes of leadership; the state was read anew in the one noted.
-        self._term = 0
+        # A term lasts from one change of leadership to the next; the state was read anew in the one that began then.
         self._term_began = 0.0
-        self._read_in_term = -1
+        self._read_in_term: float | None = None
         self._assigner = Assigner(api, self._services, self._events, background, self._metrics, self._lease.may_write)
         self._pool_status = PoolStatusWriter(api, sources.pools.path, background, self._lease.may_write)
         self._memory = MemoryStore(api, settings.namespace, background, self._lease.may_write)
@@ -142,7 +141,6 @@ class Controller:
     def _lead_or_follow(self) -> None:
         self._metrics.leader.set(self._lease.may_write())
         # What was known before is not what to decide on: another controller may have written meanwhile.
-        self._term += 1
         self._term_began = asyncio.get_running_loop().time()
         self._reconciler.notify()
 
@@ -153,7 +151,7 @@ class Controller:
         pools = self._configuration.refresh().pools
         if pools is None or not self._lease.may_write():
             return
-        if self._read_in_term != self._term:
+        if self._read_in_term != self._term_began:
             await self._take_over()
             pools = self._configuration.refresh().pools or pools
         began = time.perf_counter()
@@ -169,8 +167,8 @@ class Controller:
 
     async def _take_over(self) -> None:
         """Begin to lead: see the cluster as it is now, whatever the one before has done."""
-        term = self._term
-        readings = [relist(self._api, store) for store in self._stores if store.listed_at < self._term_began]
+        term = self._term_began
+        readings = [relist(self._api, store) for store in self._stores if store.listed_at < term]
         for done in await asyncio.gather(self._memory.load(), *readings, return_exceptions=True):
             if isinstance(done, BaseException):
                 raise done

@@ -119,9 +119,9 @@ class Store(Generic[T]):
         first, self.is_synced = not self.is_synced, True
         return first or before != {key: held.value for key, held in self._held.items()}
 
-    def knows(self, meta: Meta) -> bool:
+    def knows(self, key: ObjectId, meta: Meta) -> bool:
         """Whether the object is held in this version or a later one."""
-        held = self._held.get(ObjectId(meta.namespace, meta.name))
+        held = self._held.get(key)
         return held is not None and 0 < _number(meta.resourceVersion) <= _number(held.resource_version)
 
     @contextlib.contextmanager
@@ -160,7 +160,7 @@ class Store(Generic[T]):
         # What this process wrote, or read by itself, is known from the answer. A watch line or list that is older must
         # not undo that, or the next decision would be made on a state in which an address just given away is free
         # again. And a list mostly repeats what is known.
-        if self.knows(meta):
+        if self.knows(key, meta):
             return False
         known = self._held.get(key)
         held = self._read(key, meta, raw)
@@ -175,7 +175,7 @@ class Store(Generic[T]):
 
     def _forget(self, key: ObjectId, meta: Meta) -> bool:
         # Not when it was made again since.
-        return not self.knows(meta) and self._drop(key)
+        return not self.knows(key, meta) and self._drop(key)
 
     def _drop(self, key: ObjectId) -> bool:
         self._objects = None
@@ -273,7 +273,7 @@ async def _list_news(api: Source, store: Store[T]) -> tuple[str, list[msgspec.Ra
     unchanged: set[ObjectId] = set()
     news: list[ObjectId] = []
     for key, meta in map(_identity, raws):
-        if store.knows(meta):
+        if store.knows(key, meta):
             unchanged.add(key)
         else:
             news.append(key)
