@@ -219,22 +219,25 @@ def read(cluster: Cluster, namespace: str) -> dict[str, t.Any]:
         "layer2": cluster.list("metallb.io/v1beta1", "L2Advertisement", namespace),
         "bgp": cluster.list("metallb.io/v1beta1", "BGPAdvertisement", namespace),
     }
-    slices = cluster.list("discovery.k8s.io/v1", "EndpointSlice")
+    slices = services.grouped(cluster.list("discovery.k8s.io/v1", "EndpointSlice"), services.of_slice)
     found = [s for s in cluster.list("v1", "Service") if services.is_loadbalancer(s)]
     found = [s for s in found if not s["spec"].get("loadBalancerClass")]
     events = cluster.list("v1", "Event", field_selector="involvedObject.kind=Service") if found else []
+    events_of = services.grouped(events, services.of_event)
     owners, silent = announcing.from_metrics(cluster, namespace, speakers) if found else ({}, set())
     statuses = cluster.list("metallb.io/v1beta1", "ServiceL2Status") if silent else []
+    statuses_of = services.grouped(statuses, announcing.of_status)
     told = []
     for service in found:
-        one = services.view(service, slices)
-        named = announcing.from_statuses(service, statuses) or announcing.from_events(service, events)
+        key, about = services.identity(service), events_of.get(service["metadata"]["uid"], [])
+        one = services.view(service, slices.get(key, []))
+        named = announcing.from_statuses(statuses_of.get(key, [])) or announcing.from_events(about)
         # Where a speaker does not say what it announces, the last one that was known to announce may be that one.
         lost = [node for node in named if node in silent]
         one["owners"] = {address: owners.get(address) or lost for address in one["addresses"]}
-        one["warning"] = services.newest_warning(events, service)
-        waiting = "" if one["addresses"] else services.waiting_reason(service, events, controller["ready"], len(pools))
-        told.append(dict(one, waiting=waiting))
+        one["warning"] = services.newest_warning(about)
+        why = services.waiting_reason(one["warning"], controller["ready"], len(pools))
+        told.append(dict(one, waiting="" if one["addresses"] else why))
     ready = running_on(speakers)
     return {
         "changed": False,

@@ -8,15 +8,16 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 ---
 module: service_probe
-short_description: Try a LoadBalancer Service from a host in the LAN, hop by hop
+short_description: Try LoadBalancer Services from a host in the LAN, hop by hop
 version_added: 0.1.0
 description:
-  - Follows the way to a Service from its object in the cluster to the program behind it and back; the Service, its
-    pool, its pods, the node that announces the address, who answers ARP (neighbour discovery for IPv6) for it, each
-    TCP port, and what the program says.
+  - Follows the way to each address of each Service, from its object in the cluster to the program behind it and back;
+    the Service, its pool, its pods, the node that announces the address, who answers ARP (neighbour discovery for IPv6)
+    for it, each TCP port, and what the program says. All are looked at together.
   - Each hop gets a verdict, and a bad one its likely causes and the command that repairs it. The first bad hop is the
     broken one. The module itself does not fail for a bad verdict.
-  - Tries again until all is good or the time is over, as rules and caches need a moment after a Service came.
+  - Tries again where not all is good until the time is over, as rules and caches need a moment after a Service came.
+    What the cluster says stays as it was given, so where that is bad, it is not tried again.
 author:
   - Lantern contributors (@homelab-lantern)
 attributes:
@@ -27,11 +28,12 @@ attributes:
     description: Nothing is changed.
     support: none
 options:
-  service:
+  services:
     description:
-      - The Service as M(homelab.lantern.loadbalancer_services_info) tells it.
-      - Without its C(owners), C(pool) and so on the hops inside the cluster are told from the wire alone.
-    type: dict
+      - The Services as M(homelab.lantern.loadbalancer_services_info) tells them.
+      - Without their C(owners), C(pool) and so on the hops inside the cluster are told from the wire alone.
+    type: list
+    elements: dict
     required: true
     suboptions:
       name:
@@ -94,7 +96,7 @@ options:
         type: str
         default: ''
       addresses:
-        description: All its addresses; O(address) is the one that is tried.
+        description: The addresses to try. A Service without any is left out.
         type: list
         elements: str
         default: []
@@ -102,10 +104,6 @@ options:
         description: Why it has no address. Not used here.
         type: str
         default: ''
-  address:
-    description: The address to try.
-    type: str
-    required: true
   http_ports:
     description: Ports that are asked for a page. A port whose name begins with C(http), but not C(https), is asked too.
     type: list
@@ -148,11 +146,11 @@ EXAMPLES = r"""
 ---
 - name: Does the web server answer in the LAN?
   homelab.lantern.service_probe:
-    service:
-      name: default/web
-      ports:
-        - port: 80
-    address: 192.168.2.128
+    services:
+      - name: default/web
+        addresses: [192.168.2.128]
+        ports:
+          - port: 80
     nodes:
       - name: node1
         addresses: [192.168.2.11]
@@ -160,74 +158,69 @@ EXAMPLES = r"""
 """
 
 RETURN = r"""
-service:
-  description: The Service that was tried.
-  returned: always
-  type: str
-address:
-  description: The address that was tried.
-  returned: always
-  type: str
-verdicts:
-  description: One entry for each hop, in the order of the way.
+probes:
+  description: What was seen of each address, in the order of the Services.
   returned: always
   type: list
   elements: dict
   contains:
-    hop:
-      description: The hop.
+    service:
+      description: The Service that was tried.
       type: str
-      sample: TCP 80
-    result:
-      description: V(good), V(bad) or V(skipped).
+    address:
+      description: The address that was tried.
       type: str
-    text:
-      description: What was seen.
+    verdicts:
+      description: One entry for each hop, in the order of the way.
+      type: list
+      elements: dict
+      contains:
+        hop:
+          description: The hop.
+          type: str
+          sample: TCP 80
+        result:
+          description: V(good), V(bad) or V(skipped).
+          type: str
+        text:
+          description: What was seen.
+          type: str
+        causes:
+          description: Likely causes of a bad verdict, the likeliest first.
+          type: list
+          elements: str
+        command:
+          description: The command that repairs a bad verdict, or shows more.
+          type: str
+        milliseconds:
+          description: How long the hop took, null where there is nothing to measure.
+          type: float
+    good:
+      description: Whether no verdict is bad.
+      type: bool
+    broken:
+      description: The first bad hop, empty if there is none.
       type: str
-    causes:
-      description: Likely causes of a bad verdict, the likeliest first.
+      sample: ARP
+    macs:
+      description: The MACs that answered for the address.
       type: list
       elements: str
-    command:
-      description: The command that repairs a bad verdict, or shows more.
+    node:
+      description: The node that answered, empty if it is not known or if several did.
       type: str
-    milliseconds:
-      description: How long the hop took, null where there is nothing to measure.
-      type: float
-good:
-  description: Whether no verdict is bad.
-  returned: always
-  type: bool
-broken:
-  description: The first bad hop, empty if there is none.
-  returned: always
-  type: str
-  sample: ARP
-macs:
-  description: The MACs that answered for the address.
-  returned: always
-  type: list
-  elements: str
-node:
-  description: The node that answered, empty if it is not known or if several did.
-  returned: always
-  type: str
-own_node:
-  description: The node that the host that tried is itself, empty if it is none.
-  returned: always
-  type: str
-source:
-  description: The address of the host that tried, empty if it has no route.
-  returned: always
-  type: str
-gateway:
-  description: The router between that host and the address, empty if both are in one LAN.
-  returned: always
-  type: str
-node_macs:
-  description: The MACs that answered for the nodes' own addresses, by node.
-  returned: always
-  type: dict
+    own_node:
+      description: The node that the host that tried is itself, empty if it is none.
+      type: str
+    source:
+      description: The address of the host that tried, empty if it has no route.
+      type: str
+    gateway:
+      description: The router between that host and the address, empty if both are in one LAN.
+      type: str
+    node_macs:
+      description: The MACs that answered for the nodes' own addresses, by node.
+      type: dict
 """
 
 import time
@@ -235,16 +228,30 @@ import typing as t
 
 from ansible.module_utils.basic import AnsibleModule, missing_required_lib
 from ansible_collections.homelab.lantern.plugins.module_utils._wire import hops, looking, probing
-from ansible_collections.homelab.lantern.plugins.module_utils._wire.facts import Facts, Port, Seen
+from ansible_collections.homelab.lantern.plugins.module_utils._wire.facts import Facts, Node, Port, Seen
 from ansible_collections.homelab.lantern.plugins.module_utils._wire.verdicts import Verdict, first_bad
 
 PAUSE_SECONDS = 1.0
 
 
-def facts_of(options: dict[str, t.Any]) -> Facts:
-    """What the cluster says, from the module's options."""
-    service, address = options["service"], options["address"]
-    pool = next((one for one in options["pools"] if one["name"] == service["pool"]), {})
+def facts_of(options: dict[str, t.Any]) -> list[Facts]:
+    """What the cluster says of each address, from the module's options."""
+    pools = {pool["name"]: pool for pool in options["pools"]}
+    nodes = hops.nodes_of(options["nodes"])
+    return [
+        _facts_of(service, address, pools.get(service["pool"], {}), nodes, options)
+        for service in options["services"]
+        for address in service["addresses"]
+    ]
+
+
+def _facts_of(
+    service: dict[str, t.Any],
+    address: str,
+    pool: dict[str, t.Any],
+    nodes: tuple[Node, ...],
+    options: dict[str, t.Any],
+) -> Facts:
     advertised = pool.get("advertised")
     return Facts(
         service=service["name"],
@@ -262,15 +269,14 @@ def facts_of(options: dict[str, t.Any]) -> Facts:
         warning=service["warning"],
         obstacle=options["obstacle"],
         lan=options["lan"],
-        nodes=hops.nodes_of(options["nodes"]),
+        nodes=nodes,
     )
 
 
 def result_of(facts: Facts, seen: Seen, verdicts: list[Verdict]) -> dict[str, t.Any]:
-    """What exit_json gets."""
+    """One of RETURN's probes."""
     broken = first_bad(verdicts)
     return {
-        "changed": False,
         "service": facts.service,
         "address": facts.address,
         "verdicts": [dict(verdict._asdict(), causes=list(verdict.causes)) for verdict in verdicts],
@@ -285,18 +291,21 @@ def result_of(facts: Facts, seen: Seen, verdicts: list[Verdict]) -> dict[str, t.
     }
 
 
-def probe(wire: probing.Wire, options: dict[str, t.Any]) -> dict[str, t.Any]:
+def probe(wire: probing.Wire, options: dict[str, t.Any]) -> list[dict[str, t.Any]]:
     """Look until all is good or the time is over; ProbeError if this host cannot probe."""
     deadline = time.monotonic() + options["timeout"]
-    facts = facts_of(options)
-    look = looking.Look(wire, facts, options["http_ports"], options["attempt_seconds"])
-    while True:
-        seen = look.once()
-        verdicts = hops.judge(facts, seen)
-        if first_bad(verdicts) is None or time.monotonic() >= deadline:
-            seen = look.closer(seen)
-            return result_of(facts, seen, hops.judge(facts, seen))
-        time.sleep(PAUSE_SECONDS)
+    looks = looking.Looks(wire, options["http_ports"], options["attempt_seconds"])
+    looked: dict[Facts, Seen] = dict.fromkeys(facts_of(options), Seen())
+    left = list(looked)
+    while left:
+        looked.update(zip(left, looks.once(left)))
+        if time.monotonic() >= deadline:
+            break
+        left = [one for one in left if hops.may_mend(one) and first_bad(hops.judge(one, looked[one])) is not None]
+        if left:
+            time.sleep(PAUSE_SECONDS)
+    closer = zip(looked, looks.closer(list(looked.items())))
+    return [result_of(facts, seen, hops.judge(facts, seen)) for facts, seen in closer]
 
 
 SERVICE_OPTIONS: dict[str, t.Any] = {
@@ -328,8 +337,7 @@ SERVICE_OPTIONS: dict[str, t.Any] = {
 def main() -> None:
     module = AnsibleModule(
         argument_spec={
-            "service": {"type": "dict", "required": True, "options": SERVICE_OPTIONS},
-            "address": {"type": "str", "required": True},
+            "services": {"type": "list", "elements": "dict", "required": True, "options": SERVICE_OPTIONS},
             "http_ports": {"type": "list", "elements": "int", "default": [80, 8080]},
             "nodes": {"type": "list", "elements": "dict", "default": []},
             "pools": {"type": "list", "elements": "dict", "default": []},
@@ -343,10 +351,10 @@ def main() -> None:
     if probing.LIBRARY_PROBLEM is not None:
         module.fail_json(msg=missing_required_lib("scapy"), exception=probing.LIBRARY_PROBLEM)
     try:
-        result = probe(probing.Wire(), module.params)
+        probes = probe(probing.Wire(), module.params)
     except probing.ProbeError as exc:
         module.fail_json(msg=str(exc))
-    module.exit_json(**result)
+    module.exit_json(changed=False, probes=probes)
 
 
 if __name__ == "__main__":

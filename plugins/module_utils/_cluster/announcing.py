@@ -12,6 +12,8 @@ import re
 import threading
 import typing as t
 
+from . import services
+
 if t.TYPE_CHECKING:  # pragma: no cover
     from .api import Cluster
 
@@ -109,26 +111,19 @@ def from_metrics(cluster: Cluster, namespace: str, speakers: t.Sequence[Found]) 
     return {address: sorted(set(nodes)) for address, nodes in owners.items()}, silent
 
 
-def from_statuses(service: Found, statuses: t.Sequence[Found]) -> list[str]:
-    """The nodes that ServiceL2Status objects name for a Service."""
-    metadata = service["metadata"]
-    told = [one.get("status") or {} for one in statuses]
-    mine = [s for s in told if (s.get("serviceNamespace"), s.get("serviceName")) == _key(metadata)]
-    return sorted({status["node"] for status in mine if status.get("node")})
+def of_status(one: Found) -> tuple[str, str]:
+    """The identity of the Service that a ServiceL2Status is about."""
+    status = one.get("status") or {}
+    return status.get("serviceNamespace", ""), status.get("serviceName", "")
 
 
-def from_events(service: Found, events: t.Sequence[Found]) -> list[str]:
-    """The node that the newest nodeAssigned Event of a Service names."""
-    uid = service["metadata"].get("uid")
-    about = [
-        event
-        for event in events
-        if event.get("reason") == "nodeAssigned" and (event.get("involvedObject") or {}).get("uid") == uid
-    ]
-    about.sort(key=lambda event: str(event.get("lastTimestamp") or event.get("eventTime") or ""))
-    named = ASSIGNED.search(str(about[-1].get("message", ""))) if about else None
+def from_statuses(statuses: t.Iterable[Found]) -> list[str]:
+    """The nodes that a Service's ServiceL2Status objects name."""
+    return sorted({one["status"]["node"] for one in statuses if (one.get("status") or {}).get("node")})
+
+
+def from_events(events: t.Iterable[Found]) -> list[str]:
+    """The node that the newest nodeAssigned among a Service's Events names."""
+    found = services.newest(event for event in events if event.get("reason") == "nodeAssigned")
+    named = ASSIGNED.search(str(found.get("message", ""))) if found is not None else None
     return [named[1]] if named else []
-
-
-def _key(metadata: Found) -> tuple[str, str]:
-    return metadata["namespace"], metadata["name"]

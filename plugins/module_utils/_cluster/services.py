@@ -38,25 +38,47 @@ def serving_endpoints(slices: list[Found]) -> int:
     return total
 
 
-def newest_warning(events: list[Found], service: Found) -> str:
-    """The text of the newest Warning about this Service, "" if there is none."""
-    uid = service["metadata"].get("uid")
-    about = [
-        event
-        for event in events
-        if event.get("type") == "Warning" and (event.get("involvedObject") or {}).get("uid") == uid and uid
-    ]
-    about.sort(key=lambda event: str(event.get("lastTimestamp") or event.get("eventTime") or ""))
-    return " ".join(str(about[-1].get("message", "")).split()) if about else ""
+def grouped(objects: t.Iterable[Found], key: t.Callable[[Found], t.Hashable]) -> dict[t.Any, list[Found]]:
+    """Objects by what they are about, so that each Service's are found at once among those of thousands."""
+    found: dict[t.Any, list[Found]] = {}
+    for one in objects:
+        found.setdefault(key(one), []).append(one)
+    return found
 
 
-def waiting_reason(service: Found, events: list[Found], controller_ready: bool, pools: int) -> str:
+def identity(service: Found) -> tuple[str, str]:
+    """(namespace, name)."""
+    return service["metadata"]["namespace"], service["metadata"]["name"]
+
+
+def of_slice(one: Found) -> tuple[str, str]:
+    """The identity of the Service that an EndpointSlice belongs to (label kubernetes.io/service-name)."""
+    labels = one["metadata"].get("labels") or {}
+    return one["metadata"].get("namespace", ""), labels.get("kubernetes.io/service-name", "")
+
+
+def of_event(event: Found) -> str:
+    """The UID of the object that an Event is about, "" if it names none."""
+    return str((event.get("involvedObject") or {}).get("uid") or "")
+
+
+def newest(events: t.Iterable[Found]) -> Found | None:
+    """The Event that came last, None if there is none."""
+    return max(events, key=lambda event: str(event.get("lastTimestamp") or event.get("eventTime") or ""), default=None)
+
+
+def newest_warning(events: t.Iterable[Found]) -> str:
+    """The text of the newest Warning among a Service's Events, "" if there is none."""
+    found = newest(event for event in events if event.get("type") == "Warning")
+    return " ".join(str(found.get("message", "")).split()) if found is not None else ""
+
+
+def waiting_reason(warning: str, controller_ready: bool, pools: int) -> str:
     """Why a Service has no address yet, with the remedy."""
     if not controller_ready:
         return "Lantern's controller is not ready: run the deploy stage; `kubectl -n metallb-system get pods` shows it."
     if pools == 0:
         return "There is no IPAddressPool to take an address from: set lantern_pools and run the deploy stage."
-    warning = newest_warning(events, service)
     if warning:
         return f"{warning.rstrip('.')}. Enlarge lantern_pools or correct what the Service asks for."
     return "The controller has not said why: `kubectl -n metallb-system logs deployment/controller` does."
@@ -75,7 +97,7 @@ def endpoint_nodes(slices: list[Found]) -> list[str]:
 
 
 def view(service: Found, slices: list[Found]) -> Found:
-    """A Service as the probe needs it; the keys are those of loadbalancer_services_info's services."""
+    """A Service with its own slices as the probe needs it; keys are those of loadbalancer_services_info's services."""
     metadata, spec = service["metadata"], service["spec"]
     ports = [
         {
@@ -86,21 +108,15 @@ def view(service: Found, slices: list[Found]) -> Found:
         }
         for p in spec["ports"]
     ]
-    own = [
-        one
-        for one in slices
-        if one["metadata"].get("namespace") == metadata["namespace"]
-        and (one["metadata"].get("labels") or {}).get("kubernetes.io/service-name") == metadata["name"]
-    ]
-    listed = sum(len(endpoint.get("addresses") or []) for one in own for endpoint in one.get("endpoints") or [])
-    serving = serving_endpoints(own)
+    listed = sum(len(endpoint.get("addresses") or []) for one in slices for endpoint in one.get("endpoints") or [])
+    serving = serving_endpoints(slices)
     return {
         "name": f"{metadata['namespace']}/{metadata['name']}",
         "addresses": addresses(service),
         "ports": ports,
         "endpoints": serving,
         "endpoints_starting": listed - serving,
-        "endpoint_nodes": endpoint_nodes(own),
+        "endpoint_nodes": endpoint_nodes(slices),
         "selector": ",".join(f"{key}={value}" for key, value in sorted((spec.get("selector") or {}).items())),
         "local": spec.get("externalTrafficPolicy") == "Local",
         "pool": (metadata.get("annotations") or {}).get(POOL_ANNOTATION, ""),

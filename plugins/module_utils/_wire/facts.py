@@ -143,9 +143,9 @@ class Checks(t.NamedTuple):
 class Seen(t.NamedTuple):
     """What one look at the wire showed.
 
-    `own_node`: the node this host is, "" for none. `node_macs`: the MACs of each node that answers in this LAN, by
-    name; `silent_nodes`: those with an address in this LAN that do not. `strangers`: maker and name by MAC.
-    `on_link`: whether the nodes are in this host's LAN.
+    `route` is None where this host has none. `own_node`: the node this host is, "" for none. `node_macs`: the MACs of
+    each other node with an address in this LAN, by name; `silent_nodes`: those that do not answer there. `strangers`:
+    maker and name by MAC.
     """
 
     route: Route | None = None
@@ -154,7 +154,6 @@ class Seen(t.NamedTuple):
     node_macs: t.Mapping[str, t.Sequence[str]] = {}
     silent_nodes: tuple[str, ...] = ()
     gateway_macs: tuple[str, ...] = ()
-    on_link: bool = True
     tries: tuple[Try, ...] = ()
     checks: Checks | None = None
     strangers: t.Mapping[str, str] = {}

@@ -19,7 +19,9 @@ from .verdicts import BAD, GOOD, SKIPPED, Verdict
 def judge(facts: Facts, seen: Seen) -> list[Verdict]:
     """A verdict for each hop. Where nobody has the address, the ports are left out: they cannot but fail."""
     chain = [service(facts), pool(facts, seen), endpoints(facts), owner(facts, seen)]
-    if seen.route is not None and seen.route.gateway:
+    if seen.route is None:
+        return [*chain, route(facts)]
+    if seen.route.gateway:
         chain.append(gateway(facts, seen))
     chain.append(neighbour(facts, seen))
     for one in seen.tries:
@@ -33,6 +35,11 @@ def judge(facts: Facts, seen: Seen) -> list[Verdict]:
 def service(facts: Facts) -> Verdict:
     ports = ", ".join(f"{one.port}/{one.protocol}" for one in facts.ports) or "no ports"
     return Verdict("Service", GOOD, f"has {facts.address}, {ports}")
+
+
+def may_mend(facts: Facts) -> bool:
+    """Whether another look at the wire may find what this one did not: what the cluster says stays what it was."""
+    return bool(facts.endpoints) and facts.advertised != () and len(facts.owners) < 2
 
 
 def outside_lan(facts: Facts) -> bool:
@@ -128,6 +135,21 @@ def _no_successor(facts: Facts, lost: str) -> t.Sequence[str]:
     if len(blocked) < len(others) or not others:
         return ()
     return (f"No other node can take over: {'; '.join(blocked)}.",)
+
+
+def route(facts: Facts) -> Verdict:
+    """This host knows no way to the address."""
+    return Verdict(
+        "route",
+        BAD,
+        f"this host has no route to {facts.address}",
+        (
+            "This host has no address in that LAN and no default gateway"
+            + (", or no IPv6 at all." if facts.version == 6 else "."),
+            "Run the verify stage on a host that clients are like (inventory group probe).",
+        ),
+        f"ip {'-6 ' if facts.version == 6 else ''}route",
+    )
 
 
 def gateway(facts: Facts, seen: Seen) -> Verdict:

@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import http.client
+import ipaddress
 import socket
 import ssl
 import time
@@ -26,6 +27,9 @@ from .facts import Answer, Port, Route, Said, Try
 from .listening import Listener
 
 BROADCAST = "ff:ff:ff:ff:ff:ff"
+QUESTIONS = 256
+"""Addresses asked for at a time, so that neither a switch's nor this host's buffers overflow."""
+
 BANNER_SECONDS = 0.5
 BANNER_LENGTH = 80
 
@@ -37,8 +41,8 @@ class ProbeError(Exception):
 class Wire:
     """The network as one host sees it; tests put a fake with the same methods in its place."""
 
-    def route(self, address: str) -> Route:
-        """ProbeError if there is no route."""
+    def route(self, address: str) -> Route | None:
+        """How this host reaches an address, None if it does not."""
         if ":" in address:
             interface, source, gateway = settings.route6.route(address)
             nothing, on_link = "::1", "::"
@@ -46,21 +50,36 @@ class Wire:
             interface, source, gateway = settings.route.route(address)
             nothing, on_link = "0.0.0.0", "0.0.0.0"
         if source in (nothing, "") and address != source:
-            raise ProbeError(
-                f"This host has no route to {address}: run the verify stage on a host in the LAN (inventory group "
-                "probe)."
-            )
+            return None
         return Route(str(interface), source, "" if gateway == on_link else gateway)
 
-    def who_has(self, address: str, interface: str, seconds: float, first_only: bool = False) -> list[Answer]:
-        """The distinct MACs that answer for `address` within `seconds`, in the order of their answers.
+    def who_have(
+        self, addresses: t.Sequence[str], interface: str, seconds: float, first_only: bool = False
+    ) -> dict[str, list[Answer]]:
+        """The distinct MACs that answer for each of `addresses` within `seconds`, in the order of their answers.
 
-        By ARP (RFC 826), for IPv6 by neighbour solicitation (RFC 4861). `first_only` returns with the first answer;
-        else the whole time is used: a second answer is a fault.
+        By ARP (RFC 826), for IPv6 by neighbour solicitation (RFC 4861). `first_only` returns when each has an answer;
+        else the whole time is used: a second answer is a fault. Addresses without answer are left out.
         """
-        question = self._solicitation(address, interface) if ":" in address else self._request(address, interface)
+        found: dict[str, list[Answer]] = {}
+        for start in range(0, len(addresses), QUESTIONS):
+            some = {str(ipaddress.ip_address(given)): given for given in addresses[start : start + QUESTIONS]}
+            for asked, answer in self._exchange(list(some), interface, seconds, first_only):
+                claimed, mac = self._answering(answer)
+                address = some.get(claimed, "")
+                if address and mac not in [known.mac for known in found.get(address, [])]:
+                    took = max(0.0, float(answer.time) - float(asked.sent_time or answer.time))
+                    found.setdefault(address, []).append(Answer(mac, took * 1000))
+        return found
+
+    def _exchange(self, addresses: t.Sequence[str], interface: str, seconds: float, first_only: bool) -> t.Any:
+        """Pairs of question and answer."""
+        questions = [
+            self._solicitation(address, interface) if ":" in address else self._request(address)
+            for address in addresses
+        ]
         try:
-            answered, _silent = srp(question, iface=interface, timeout=seconds, multi=not first_only, verbose=False)
+            return srp(questions, iface=interface, timeout=seconds, multi=not first_only, verbose=False)[0]
         except PermissionError as exc:
             raise ProbeError(
                 "Asking by ARP needs a raw socket, and this user may not open one: set verify_become: true (and a "
@@ -70,16 +89,9 @@ class Wire:
             raise ProbeError(
                 f"ARP cannot be sent on {interface}: {exc.strerror}. Check that the interface is up."
             ) from exc
-        found: dict[str, Answer] = {}
-        for asked, answer in answered:
-            mac = self._answering(address, answer)
-            if mac and mac not in found:
-                took = max(0.0, float(answer.time) - float(asked.sent_time or answer.time))
-                found[mac] = Answer(mac, took * 1000)
-        return list(found.values())
 
     @staticmethod
-    def _request(address: str, interface: str) -> t.Any:
+    def _request(address: str) -> t.Any:
         return layer2.Ether(dst=BROADCAST) / layer2.ARP(op="who-has", pdst=address)
 
     @staticmethod
@@ -92,13 +104,13 @@ class Wire:
         return question / ICMPv6ND_NS(tgt=address) / ICMPv6NDOptSrcLLAddr(lladdr=mac)
 
     @staticmethod
-    def _answering(address: str, frame: t.Any) -> str:
-        """The MAC that answers for the address by this frame, "" if it is another answer."""
-        if layer2.ARP in frame and frame[layer2.ARP].psrc == address:
-            return str(frame[layer2.ARP].hwsrc).lower()
-        if ICMPv6ND_NA in frame and frame[ICMPv6ND_NA].tgt == address:
-            return str(frame[layer2.Ether].src).lower()
-        return ""
+    def _answering(frame: t.Any) -> tuple[str, str]:
+        """(address, MAC) of an answer, both empty for any other frame."""
+        if layer2.ARP in frame:
+            return frame[layer2.ARP].psrc, str(frame[layer2.ARP].hwsrc).lower()
+        if ICMPv6ND_NA in frame:
+            return frame[ICMPv6ND_NA].tgt, str(frame[layer2.Ether].src).lower()
+        return "", ""
 
     def connect(self, address: str, port: int, seconds: float) -> str:
         """ "" if a TCP connection could be made, else why not."""

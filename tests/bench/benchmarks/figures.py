@@ -22,6 +22,8 @@ class Row:
     greater: bool = False
     rival: bool = False
     """Lantern is to reach what MetalLB does."""
+    counted: bool = False
+    """How often it was measured within a run is told beside the figure."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -87,14 +87,18 @@ def scenarios(extent: Extent) -> tuple[Scenario, ...]:
 
 
 def _scenario(way: Way, count: int) -> Scenario:
-    times = f"{count} times, " if count > 1 else ""
-    how = f"{times}{way.seconds:.0f} s of two clients, 100 requests a second each"
+    how = f"{way.seconds:.0f} s of two clients, 100 requests a second each"
     target, gap = (None, None) if way is CALM else (0, 50)
     return Scenario(
         name=way.name,
         rows=(
             Row(
-                key=f"{way.name}_lost", what=f"{way.what}: requests lost, all", how=how, unit="requests", target=target
+                key=f"{way.name}_lost",
+                what=f"{way.what}: requests lost, all",
+                how=how,
+                unit="requests",
+                target=target,
+                counted=True,
             ),
             Row(key=f"{way.name}_gap_worst", what="The same, longest gap, worst", unit="ms", target=gap),
             Row(key=f"{way.name}_gap", what="The same, longest gap, mean", unit="ms"),

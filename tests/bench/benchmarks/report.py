@@ -80,7 +80,7 @@ def _table(results: Results, rows: Sequence[Row]) -> str:
         if not any(found.values()):
             continue
         ours, theirs = (summary(found[name]) for name in _TITLES)
-        cells = [cell(summary(values), len(values)) for values in found.values()]
+        cells = [cell(summary(values), len(values)) + _times(results, name, row) for name, values in found.items()]
         target = f"{bound(row)} {mark(row, ours, theirs)}".strip()
         times = ratio(ours, theirs, greater=row.greater)
         lines.append(f"| {row.what} | {row.how} | {row.unit} | {target} | {cells[0]} | {cells[1]} | {times} |")
@@ -88,6 +88,13 @@ def _table(results: Results, rows: Sequence[Row]) -> str:
         return ""
     head = "| what | how | unit | target | Lantern | MetalLB | ratio |\n|---|---|---|---|---|---|---|\n"
     return head + "\n".join(lines) + "\n"
+
+
+def _times(results: Results, contender: str, row: Row) -> str:
+    """How many samples a figure is made of, where that is to be told: not all need have been measured as often."""
+    runs = (session for session in results["sessions"] if session["contender"] == contender)
+    count = sum(len(run["samples"].get(row.key, [])) for run in runs) if row.counted else 0
+    return f", {count} times" if count > 1 else ", once" if count else ""
 
 
 def _floor(results: Results) -> str:

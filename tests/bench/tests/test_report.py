@@ -103,9 +103,13 @@ def test_rows_about_speakers_have_tables_of_their_own(results: dict[str, Any]) -
         _session("lantern", 1, cut_cached_p95=0.6, arp_p50__1000=240.0, arp_rate__1000=12_500.0),
         _session("metallb", 1, cut_cached_p95=6.9, arp_p50__1000=250.0, arp_rate__1000=12_000.0),
     ]
+    results["sessions"][-2]["samples"] = {"cut_cached_p95": [0.5, 0.6]}
+    results["sessions"][-1]["samples"] = {"cut_cached_p95": [6.9]}
     page = report.markdown(results)
     assert "## Failover" in page
-    assert _row(page, "Owner's cable pulled → pages again, client with")[2:] == ["s", "≤ 1 ✓", "0.6", "6.9", "11.5×"]
+    assert _row(page, "Owner's cable pulled → pages again, client with")[2:] == [
+        "s", "≤ 1 ✓", "0.6, 2 times", "6.9, once", "11.5×",
+    ]  # fmt: skip
     assert _row(page, "ARP with 1,000 addresses, answer")[2:] == ["µs", "≤ MetalLB ✓", "240", "250", "1.04×"]
     assert _row(page, "ARP with 1,000 addresses, answers")[3:] == ["≥ 12,000 ✓", "12,500", "12,000", "1.04×"]
 

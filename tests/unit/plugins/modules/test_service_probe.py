@@ -32,9 +32,10 @@ class Wire:
     def route(self, address):
         return Route("eth0", self.source, self.gateway)
 
-    def who_has(self, address, interface, seconds, first_only=False):
-        self.asked.append(("arp", address))
-        return [Answer(mac, 0.5) for mac in self.neighbours.get(address, [])]
+    def who_have(self, addresses, interface, seconds, first_only=False):
+        self.asked += [("arp", address) for address in addresses]
+        heard = {address: self.neighbours.get(address, []) for address in addresses}
+        return {address: [Answer(mac, 0.5) for mac in macs] for address, macs in heard.items() if macs}
 
     def connect(self, address, port, seconds):
         self.asked.append(("tcp", address, port))
@@ -65,19 +66,29 @@ def wire(monkeypatch):
     return fake
 
 
-def probe(monkeypatch, address=VIP, timeout=0, nodes=None, http_ports=None, ports=None, **service):
-    nodes = NODES if nodes is None else nodes
-    service = {
+def described(address=VIP, ports=None, **service):
+    return {
         "name": "default/web",
+        "addresses": [address],
         "ports": ports or [{"port": 80}],
         "pool": "lan",
         "owners": {VIP: ["node2"], "fd00::130": ["node2"]},
         **service,
     }
+
+
+def probe_all(monkeypatch, *services, timeout=0, nodes=None, http_ports=None):
     more = {} if http_ports is None else {"http_ports": http_ports}
-    return run(
-        service_probe, monkeypatch, service=service, address=address, nodes=nodes, pools=POOLS, timeout=timeout, **more
-    )
+    nodes = NODES if nodes is None else nodes
+    return run(service_probe, monkeypatch, services=list(services), nodes=nodes, pools=POOLS, timeout=timeout, **more)
+
+
+def probe(monkeypatch, timeout=0, http_ports=None, **service):
+    """What is said of the only address."""
+    result = probe_all(monkeypatch, described(**service), timeout=timeout, http_ports=http_ports)
+    assert result["changed"] is False
+    (seen,) = result["probes"]
+    return seen
 
 
 def hops(result):
@@ -100,7 +111,7 @@ def test_all_good(wire, monkeypatch):
         ("UDP 53", "skipped"),
         ("way back", "good"),
     ]
-    assert (result["good"], result["node"], result["macs"], result["changed"]) == (True, "node2", ["mac:2"], False)
+    assert (result["good"], result["node"], result["macs"]) == (True, "node2", ["mac:2"])
     assert (result["service"], result["address"], result["broken"]) == ("default/web", VIP, "")
     assert (result["source"], result["gateway"]) == ("192.168.2.50", "")
 
@@ -176,16 +187,66 @@ def test_it_tries_again_until_all_is_good(wire, monkeypatch):
     assert len(attempts) == 3
 
 
-def test_a_host_that_cannot_probe_is_an_error(wire, monkeypatch):
-    def route(_address):
-        raise ProbeError("This host has no route")
+def test_what_the_cluster_says_is_bad_is_not_tried_again(wire, monkeypatch):
+    slept = []
+    monkeypatch.setattr(service_probe.time, "sleep", slept.append)
+    assert probe(monkeypatch, timeout=30, endpoints=0)["broken"] == "endpoints"
+    assert slept == []
 
-    monkeypatch.setattr(wire, "route", route)
-    result = probe(monkeypatch)
-    assert result["failed"] and result["msg"] == "This host has no route"
+
+def test_all_addresses_are_looked_at_together_and_only_bad_ones_again(wire, monkeypatch):
+    """One that is bad costs the others nothing, and what comes out is in the order of what went in."""
+    other = "192.168.2.131"
+    wire.neighbours[other] = ["mac:1"]
+    rounds = []
+    who_have = wire.who_have
+
+    def count(addresses, interface, seconds, first_only=False):
+        if not first_only:
+            rounds.append(list(addresses))
+            if len(rounds) == 3:
+                wire.refused.clear()
+        return who_have(addresses, interface, seconds, first_only)
+
+    monkeypatch.setattr(wire, "who_have", count)
+    wire.refused = {8080}
+    result = probe_all(
+        monkeypatch,
+        described(name="default/slow", ports=[{"port": 8080}]),
+        described(name="default/shared"),
+        described(name="default/web", addresses=[other, "fd00::130"], owners={other: ["node1"]}),
+        timeout=30,
+    )
+    assert rounds == [[VIP, other, "fd00::130"], [VIP], [VIP]]
+    told = [(seen["service"], seen["address"], seen["node"], seen["good"]) for seen in result["probes"]]
+    assert told == [
+        ("default/slow", VIP, "node2", True),
+        ("default/shared", VIP, "node2", True),
+        ("default/web", other, "node1", True),
+        ("default/web", "fd00::130", "node2", True),
+    ]
+    assert wire.asked.count(("arp", "192.168.2.11")) == 1
+
+
+def test_without_a_route_the_others_are_tried_all_the_same(wire, monkeypatch):
+    route = wire.route
+    monkeypatch.setattr(wire, "route", lambda address: None if ":" in address else route(address))
+    result = probe_all(monkeypatch, described(addresses=["fd00::130", VIP]))
+    lost, served = result["probes"]
+    assert (lost["broken"], lost["source"], lost["node_macs"], served["good"]) == ("route", "", {}, True)
+    assert "no route to fd00::130" in lost["verdicts"][-1]["text"]
+
+
+def test_a_host_that_cannot_probe_is_an_error(wire, monkeypatch):
+    def who_have(*_arguments):
+        raise ProbeError("Asking by ARP needs a raw socket")
+
+    monkeypatch.setattr(wire, "who_have", who_have)
+    result = probe_all(monkeypatch, described())
+    assert result["failed"] and result["msg"] == "Asking by ARP needs a raw socket"
 
 
 def test_a_missing_library_is_told(wire, monkeypatch):
     monkeypatch.setattr(service_probe.probing, "LIBRARY_PROBLEM", "Traceback")
-    result = probe(monkeypatch)
+    result = probe_all(monkeypatch, described())
     assert result["failed"] and "scapy" in result["msg"]

@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 import pytest
-from ansible_collections.homelab.lantern.plugins.module_utils._cluster import announcing
+from ansible_collections.homelab.lantern.plugins.module_utils._cluster import announcing, services
 from ansible_collections.homelab.lantern.tests.unit.plugins.fake_cluster import FakeCluster
 
 SERIES = 'metallb_speaker_announced{{ip="{ip}",node="{node}",protocol="{protocol}",service="default/web"}} {value}\n'
@@ -69,12 +69,13 @@ def test_statuses_and_events_name_the_owner():
         {"status": {"node": "n3", "serviceName": "web", "serviceNamespace": "default"}},
         {"status": {"node": "n1", "serviceName": "web", "serviceNamespace": "other"}},
     ]
-    assert announcing.from_statuses(SERVICE, statuses) == ["n3"]
+    own = services.grouped(statuses, announcing.of_status)[services.identity(SERVICE)]
+    assert announcing.from_statuses(own) == ["n3"]
     events = [
         {"reason": "nodeAssigned", "message": f'announcing from node "{node}" with protocol "layer2"',
          "lastTimestamp": when, "involvedObject": {"uid": uid}}
         for node, when, uid in (("n2", "2026-01-01T00:00:02Z", "u1"), ("n1", "2026-01-01T00:00:01Z", "u1"),
                                 ("n9", "2026-01-01T00:00:09Z", "u2"))
     ]  # fmt: skip
-    assert announcing.from_events(SERVICE, events) == ["n2"]
-    assert announcing.from_events(SERVICE, []) == []
+    assert announcing.from_events(services.grouped(events, services.of_event)["u1"]) == ["n2"]
+    assert announcing.from_events([]) == []

@@ -48,7 +48,8 @@ def test_view_takes_the_slices_of_this_service_only():
         slice_of("web", READY, namespace="other"),
         slice_of("api", READY),
     ]
-    assert services.view(service(["192.168.2.130"], policy="Local"), slices) == {
+    own = services.grouped(slices, services.of_slice)[services.identity(service())]
+    assert services.view(service(["192.168.2.130"], policy="Local"), own) == {
         "name": "default/web",
         "addresses": ["192.168.2.130"],
         "ports": [
@@ -88,7 +89,8 @@ def warning(message, when, uid="u1", kind="Warning"):
     ],
 )
 def test_why_a_service_waits(events, controller_ready, pools, told):
-    assert told in services.waiting_reason(service(), events, controller_ready, pools)
+    own = services.grouped(events, services.of_event).get("u1", [])
+    assert told in services.waiting_reason(services.newest_warning(own), controller_ready, pools)
 
 
 def test_settled_needs_address_and_pod():

@@ -115,11 +115,11 @@ def answered(*pairs):
     return answers, []
 
 
-def test_who_has_keeps_the_order_and_drops_repetitions_and_strangers(monkeypatch):
+def test_who_have_keeps_the_order_and_drops_repetitions_and_strangers(monkeypatch):
     options = {}
 
-    def srp(question, **given):
-        options.update(given, pdst=question[ARP].pdst)
+    def srp(questions, **given):
+        options.update(given, pdst=[question[ARP].pdst for question in questions])
         return answered(
             ("52:54:00:00:00:02", "192.168.2.130"),
             ("52:54:00:00:00:0A", "192.168.2.130"),
@@ -128,11 +128,14 @@ def test_who_has_keeps_the_order_and_drops_repetitions_and_strangers(monkeypatch
         )
 
     monkeypatch.setattr(probing, "srp", srp)
-    found = probing.Wire().who_has("192.168.2.130", "eth0", 1.5)
-    assert [answer.mac for answer in found] == ["52:54:00:00:00:02", "52:54:00:00:00:0a"]
-    assert round(found[0].milliseconds) == 2
-    assert options == {"pdst": "192.168.2.130", "iface": "eth0", "timeout": 1.5, "multi": True, "verbose": False}
-    probing.Wire().who_has("192.168.2.130", "eth0", 1.5, first_only=True)
+    both = ["192.168.2.130", "192.168.2.131"]
+    found = probing.Wire().who_have(both, "eth0", 1.5)
+    assert list(found) == ["192.168.2.130"]
+    told = found["192.168.2.130"]
+    assert [answer.mac for answer in told] == ["52:54:00:00:00:02", "52:54:00:00:00:0a"]
+    assert round(told[0].milliseconds) == 2
+    assert options == {"pdst": both, "iface": "eth0", "timeout": 1.5, "multi": True, "verbose": False}
+    probing.Wire().who_have(both, "eth0", 1.5, first_only=True)
     assert options["multi"] is False
 
 
@@ -142,7 +145,7 @@ def test_without_raw_sockets_the_remedy_is_told(monkeypatch):
 
     monkeypatch.setattr(probing, "srp", srp)
     with pytest.raises(probing.ProbeError, match="verify_become: true"):
-        probing.Wire().who_has("192.168.2.130", "eth0", 1)
+        probing.Wire().who_have(["192.168.2.130"], "eth0", 1)
 
 
 @pytest.mark.parametrize(
@@ -157,16 +160,29 @@ def test_route(monkeypatch, routed, expected):
     assert probing.Wire().route("192.168.2.130") == expected
 
 
-def test_no_route_is_told_with_the_remedy(monkeypatch):
+def test_no_route(monkeypatch):
     monkeypatch.setattr(probing.settings.route, "route", lambda _address: ("lo", "0.0.0.0", "0.0.0.0"))
-    with pytest.raises(probing.ProbeError, match="no route to 192.168.2.130.*group probe"):
-        probing.Wire().route("192.168.2.130")
+    assert probing.Wire().route("192.168.2.130") is None
+
+
+def test_many_are_asked_for_in_parts(monkeypatch):
+    parts = []
+
+    def srp(questions, **_given):
+        parts.append(len(questions))
+        return answered(*(("52:54:00:00:00:02", question[ARP].pdst) for question in questions))
+
+    monkeypatch.setattr(probing, "srp", srp)
+    wanted = [f"10.0.{number // 250}.{number % 250 + 1}" for number in range(600)]
+    assert list(probing.Wire().who_have(wanted, "eth0", 1)) == wanted
+    assert parts == [256, 256, 88]
 
 
 def test_neighbours_of_ipv6_are_asked_by_solicitation(monkeypatch):
     questions = []
 
-    def srp(question, **_given):
+    def srp(asked, **_given):
+        (question,) = asked
         questions.append(question)
         question.sent_time = 100.0
         answer = Ether(src="52:54:00:00:00:02") / IPv6(src="fd00::130") / ICMPv6ND_NA(tgt="fd00::130")
@@ -177,7 +193,8 @@ def test_neighbours_of_ipv6_are_asked_by_solicitation(monkeypatch):
     monkeypatch.setattr(probing, "srp", srp)
     monkeypatch.setattr(probing.settings.route6, "route", lambda _address: ("eth0", "fd00::50", "::"))
     monkeypatch.setattr(probing.layer2, "get_if_hwaddr", lambda _interface: "52:54:00:00:00:50")
-    assert [answer.mac for answer in probing.Wire().who_has("fd00::130", "eth0", 1)] == ["52:54:00:00:00:02"]
+    found = probing.Wire().who_have(["fd00::0130"], "eth0", 1)
+    assert [answer.mac for answer in found["fd00::0130"]] == ["52:54:00:00:00:02"]
     (question,) = questions
     assert question.dst == "33:33:ff:00:01:30" and question[IPv6].hlim == 255
     assert question[ICMPv6ND_NS].tgt == "fd00::130"
@@ -187,5 +204,4 @@ def test_route_of_ipv6(monkeypatch):
     monkeypatch.setattr(probing.settings.route6, "route", lambda _address: ("eth0", "fd00::50", "::"))
     assert probing.Wire().route("fd00::130") == Route("eth0", "fd00::50", "")
     monkeypatch.setattr(probing.settings.route6, "route", lambda _address: ("lo", "::1", "::"))
-    with pytest.raises(probing.ProbeError, match="no route to fd00::130"):
-        probing.Wire().route("fd00::130")
+    assert probing.Wire().route("fd00::130") is None
