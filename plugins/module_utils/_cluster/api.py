@@ -8,6 +8,7 @@ that does not exist is None, as that is an ordinary state.
 
 from __future__ import annotations
 
+import http.client
 import time
 import typing as t
 
@@ -16,12 +17,11 @@ from .errors import ClusterError, RefusedError, UnservedKindError
 
 try:
     import urllib3
-    from kubernetes.client import ApiClient, CoreV1Api
+    from kubernetes.client import ApiClient
     from kubernetes.client.exceptions import ApiException
     from kubernetes.dynamic.exceptions import ResourceNotFoundError
-    from kubernetes.stream import portforward
 except ImportError:  # reported by connection.connect(), which every module calls first
-    urllib3 = ApiClient = CoreV1Api = ApiException = ResourceNotFoundError = portforward = None
+    urllib3 = ApiClient = ApiException = ResourceNotFoundError = None
 
 FIELD_MANAGER = "lantern"
 KIND_RETRY_SECONDS = 0.5
@@ -64,7 +64,7 @@ class Cluster:
     def log(self, namespace: str, pod: str, container: str, lines: int, previous: bool = False) -> str:
         """The last lines of a container's log; "" if there is none or the node does not hand it out."""
         try:
-            text = CoreV1Api(self.client.client).read_namespaced_pod_log(
+            text = _core(self.client.client).read_namespaced_pod_log(
                 pod, namespace, container=container, tail_lines=lines, previous=previous, _request_timeout=self._timeout
             )
         except (ApiException, urllib3.exceptions.HTTPError):
@@ -77,9 +77,11 @@ class Cluster:
 
         By port forwarding, as the speaker's metrics are not for the LAN.
         """
+        from kubernetes.stream import portforward
+
         try:
             # A client of its own: the library changes the client by which it opens a stream.
-            api = CoreV1Api(ApiClient(self.client.configuration))
+            api = _core(ApiClient(self.client.configuration))
             forwarded = portforward(
                 api.connect_get_namespaced_pod_portforward,
                 pod,
@@ -88,7 +90,7 @@ class Cluster:
                 _request_timeout=seconds,
             )
             return _get(forwarded.socket(port), path, seconds)
-        except (ApiException, urllib3.exceptions.HTTPError, OSError):
+        except (ApiException, urllib3.exceptions.HTTPError, http.client.HTTPException, OSError):
             # Whoever asks has other sources: a pod that is silent may be the very trouble that is looked for.
             return ""
 
@@ -235,19 +237,29 @@ class Cluster:
             raise ClusterError(messages.unreachable(self.server, exc)) from exc
 
 
+def _core(client: t.Any) -> t.Any:
+    """The library's class for Pods and the like, imported where it is used: it brings models of all kinds with it, and
+    that takes longer than all that most modules do."""
+    from kubernetes.client import CoreV1Api
+
+    return CoreV1Api(client)
+
+
 def _get(stream: t.Any, path: str, seconds: float) -> str:
-    """The body of the answer to GET `path` on an open connection; "" unless its status is 200."""
+    """The body of the answer to GET `path` on an open connection; "" unless its status is 200.
+
+    The answer's end is told by its headers: container runtimes close a forwarded connection only a second later.
+    """
     stream.setblocking(True)
     stream.settimeout(seconds)
+    connection = http.client.HTTPConnection("localhost", timeout=seconds)
+    connection.sock = stream
     try:
-        stream.sendall(f"GET {path} HTTP/1.0\r\nHost: localhost\r\n\r\n".encode())
-        received = b""
-        while chunk := stream.recv(65536):
-            received += chunk
+        connection.request("GET", path)
+        answer = connection.getresponse()
+        return answer.read().decode(errors="replace") if answer.status == 200 else ""
     finally:
-        stream.close()
-    head, _end, body = received.partition(b"\r\n\r\n")
-    return body.decode(errors="replace") if head.split(b" ")[1:2] == [b"200"] else ""
+        connection.close()
 
 
 def _dry(dry_run: bool) -> dict[str, str]:
