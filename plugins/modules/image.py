@@ -75,6 +75,16 @@ options:
     default:
       - https://deb.debian.org/debian
       - https://snapshot.debian.org/archive/debian/{snapshot}
+  registry:
+    description:
+      - A registry that the image is pushed to, as one image for all O(architectures), such as V(registry.home:5000) or
+        V(ghcr.io/me). What it has already is not pushed again.
+      - A login is taken from where O(builder) keeps it (C(podman login), C(buildah login), C(docker login)).
+    type: str
+  registry_secure:
+    description: Whether O(registry) is spoken to by TLS only, with a certificate that this machine trusts.
+    type: bool
+    default: true
   state:
     description:
       - With V(present) everything is downloaded and built that is not in the cache.
@@ -100,7 +110,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 name:
-  description: The image's name with its tag.
+  description: The image's name with its tag, in O(registry) if that is given.
   returned: always
   type: str
   sample: localhost/lantern:0.1.0-2f6c0f1e9a3b
@@ -119,13 +129,23 @@ built:
   returned: always
   type: list
   elements: str
+pushed:
+  description: Whether it was pushed to O(registry).
+  returned: always
+  type: bool
 """
 
 import os
 import typing as t
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.homelab.lantern.plugins.module_utils._image import debian, making, source
+from ansible_collections.homelab.lantern.plugins.module_utils._image import (
+    builders,
+    debian,
+    making,
+    publishing,
+    source,
+)
 from ansible_collections.homelab.lantern.plugins.module_utils._image.errors import ImageError
 
 
@@ -151,13 +171,27 @@ def work(module: AnsibleModule) -> dict[str, t.Any]:
     else:
         downloaded = making.fetch(wish, made)
         built = making.build(wish, made) if present else []
+    name, pushed = made.name, False
+    if options["registry"] and present:
+        wanted = publishing.address(options["registry"], made.tag, options["registry_secure"])
+        name, pushed = wanted.name, push(wish, made, wanted, check_mode=module.check_mode)
     return {
-        "changed": bool(downloaded or built),
-        "name": made.name,
+        "changed": bool(downloaded or built or pushed),
+        "name": name,
         "archives": made.archives,
         "downloaded": downloaded,
         "built": built,
+        "pushed": pushed,
     }
+
+
+def push(wish: making.Wish, made: making.Plan, wanted: builders.Address, *, check_mode: bool) -> bool:
+    """Whether the registry lacks the image; outside check mode it does not any more."""
+    program = builders.choose(wish.builder)
+    lacking = publishing.lacks(program, wish.cache_dir, wanted, list(made.archives))
+    if lacking and not check_mode:
+        publishing.publish(program, wish.cache_dir, wanted, made.name, made.archives)
+    return lacking
 
 
 def main() -> None:
@@ -177,6 +211,8 @@ def main() -> None:
             "builder": {"type": "str", "choices": ["auto", "podman", "buildah", "docker"], "default": "auto"},
             "python_version": {"type": "str", "default": "3.11"},
             "debian_mirrors": {"type": "list", "elements": "str", "default": list(debian.MIRRORS)},
+            "registry": {"type": "str"},
+            "registry_secure": {"type": "bool", "default": True},
             "state": {"type": "str", "choices": ["present", "fetched"], "default": "present"},
         },
         supports_check_mode=True,

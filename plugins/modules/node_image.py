@@ -8,10 +8,12 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 ---
 module: node_image
-short_description: Put an image into a Kubernetes node's containerd, or take it out
+short_description: Put an image into a Kubernetes node's container runtime, or take it out
 version_added: 0.1.0
 description:
-  - Works on containerd as Kubernetes' usual distributions, k3s and RKE2 run it. No registry is needed.
+  - Works on containerd as Kubernetes' usual distributions, k3s and RKE2 run it, on CRI-O, and on docker where
+    Kubernetes uses it by cri-dockerd. No registry is needed.
+  - CRI-O imports nothing itself, so C(podman), C(skopeo) or C(buildah) has to be on the node beside C(crictl).
   - For k3s and RKE2 the archive is also kept in their folder C(agent/images), from which they import it whenever they
     start, and taken out of it with the last tag.
 author:
@@ -49,7 +51,7 @@ options:
     choices: [present, absent]
     default: present
 notes:
-  - Asking containerd needs root, so use C(become).
+  - Asking a container runtime needs root, so use C(become).
 """
 
 EXAMPLES = r"""

@@ -1,6 +1,6 @@
 # Copyright (c) 2026, Lantern contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A cluster's further life: another version and back, k3s' own load balancer switched off and on, addresses kept.
+"""A cluster's further life: another version and back, by a registry and back, k3s' own load balancer off and on.
 
 k3s itself is not here: a systemd unit on node1 stands in for it. It reads the settings that Lantern writes, tells its
 arguments in the node's annotation and runs or removes ServiceLB's DaemonSet, as k3s does when it starts.
@@ -18,6 +18,8 @@ import pytest
 from conftest import PROJECT, Home, Play
 
 ADDRESS = "192.168.2.128"
+# On the router, which speaks plain HTTP.
+REGISTRY = "192.168.2.1:5000"
 SETTING = "/etc/rancher/k3s/config.yaml.d/60-lantern.yaml"
 ADMIN = "--kubeconfig=/etc/kubernetes/admin.conf"
 SERVICELB = """
@@ -108,6 +110,30 @@ def test_another_version_and_back(home: Home, tmp_path: Path) -> None:
     assert running_image(home) == before
     assert home.service_address() == ADDRESS and "The lantern is lit." in home.curl(ADDRESS)
     assert "localhost/lantern:9." not in home.on("node2", "ctr -n k8s.io images ls -q")
+
+
+def test_by_a_registry_and_back(home: Home) -> None:
+    """The nodes' runtime is told of the registry by its own settings; what was put into the nodes goes and comes."""
+    before = running_image(home)
+    settings = f"/etc/containerd/certs.d/{REGISTRY}"
+    nodes = [f"node{number}" for number in range(1, 4)]
+    for node in nodes:
+        home.on(node, f"mkdir -p {settings} && cat > {settings}/hosts.toml", stdin=f'server = "http://{REGISTRY}"\n')
+    options = {"deploy_registry": f"{REGISTRY}/home", "deploy_registry_secure": False}
+    checked = home.site("--tags=deploy", "--check", "--extra-vars", json.dumps(options))
+    assert checked.returncode == 0 and running_image(home) == before, checked.output
+    done = deploy(home, **options)
+    assert done.returncode == 0, done.output
+    assert running_image(home) == before.replace("localhost", f"{REGISTRY}/home")
+    assert "The lantern is lit." in home.curl(ADDRESS)
+    for node in nodes:
+        assert "localhost/lantern:" not in home.on(node, "ctr -n k8s.io images ls -q")
+    again = deploy(home, **options)
+    assert again.returncode == 0 and again.changed == {}, again.output
+
+    back = deploy(home)
+    assert back.returncode == 0, back.output
+    assert running_image(home) == before and "The lantern is lit." in home.curl(ADDRESS)
 
 
 @pytest.mark.usefixtures("k3s")

@@ -9,7 +9,10 @@ import io
 import json
 import os
 import shutil
+import subprocess
 import tarfile
+import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -102,3 +105,25 @@ def arm(archives: dict[str, str]) -> str:
 def archive(architecture: str, archives: dict[str, str], request: pytest.FixtureRequest) -> str:
     """The one for the parameter `architecture`."""
     return str(request.getfixturevalue("arm")) if architecture == "arm" else archives[architecture]
+
+
+@pytest.fixture(scope="session")
+def docker_host(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The socket of a docker of these tests' own, which runs no containers."""
+    if shutil.which("dockerd") is None:
+        pytest.skip("docker is not installed")
+    folder = tmp_path_factory.mktemp("docker")
+    host = f"unix://{folder}/docker.sock"
+    options = [f"--data-root={folder}/data", f"--exec-root={folder}/exec", f"--pidfile={folder}/pid"]
+    options += ["--storage-driver=vfs", "--bridge=none", "--iptables=false", "--ip6tables=false"]
+    with (folder / "log").open("w") as log:
+        daemon = subprocess.Popen(["dockerd", f"--host={host}", *options], stdout=log, stderr=log)
+    try:
+        deadline = time.monotonic() + 30
+        while subprocess.run(["docker", "--host", host, "version"], capture_output=True).returncode != 0:
+            assert daemon.poll() is None and time.monotonic() < deadline, (folder / "log").read_text()[-2000:]
+            time.sleep(0.2)
+        yield host
+    finally:
+        daemon.terminate()
+        daemon.wait(30)

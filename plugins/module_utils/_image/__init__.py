@@ -6,8 +6,11 @@
     archive.py   what lies inside an image archive: name, architecture
     wheels.py    the Python packages of the image, for any architecture, by pip
     debian.py    the same from packages of Debian, where there are no wheels
-    builders.py  podman, buildah or docker: load a base image, build, save, pull
+    builders.py  podman, buildah or docker: load a base image, build, save, pull, publish
     making.py    the steps in their order, with a cache that makes each of them happen once
+    publishing.py  the results in a registry
+    programs.py  what is said to ctr, crictl and docker on a node
+    runtime.py   a node's images
 
 The Containerfile copies only and runs nothing, so that an image for a Raspberry Pi is built on a PC without emulation.
 """

@@ -1,6 +1,6 @@
 # Copyright (c) 2026, Lantern contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""podman, buildah or docker: load a base image, build, save, pull. PRIVATE to the homelab.lantern collection.
+"""podman, buildah or docker: load a base image, build, save, pull, publish. PRIVATE to homelab.lantern.
 
 podman and buildah work in a storage of their own below the cache, removed afterwards: the user's images stay untouched,
 and no special file system is needed. docker has one storage only; what is put there is taken out again.
@@ -19,6 +19,20 @@ from .errors import ImageError
 ORDER = ("podman", "buildah", "docker")
 # What an image index tells besides the architecture (OCI image specification, "Platform Variants").
 VARIANTS = {"arm": "v7"}
+# What the images of all architectures are gathered under; the storage is removed afterwards.
+INDEX = "localhost/lantern-index"
+
+
+class Address(t.NamedTuple):
+    """An image in a registry. `secure`: by TLS with a certificate that this machine trusts."""
+
+    name: str
+    secure: bool = True
+
+    @property
+    def host(self) -> str:
+        """The registry's host and port."""
+        return self.name.partition("/")[0]
 
 
 class Builder(t.Protocol):
@@ -29,6 +43,12 @@ class Builder(t.Protocol):
 
     def pull(self, image: str, architecture: str, target: str) -> None:
         """Fetch `image` for an architecture from its registry and save it as docker-archive `target`."""
+
+    def publish(self, archives: t.Mapping[str, str], name: str, address: Address) -> None:
+        """Push the images in archives, by architecture and each called `name`, as one image for all of them."""
+
+    def published(self, address: Address) -> str:
+        """The registry's manifest for an address; ImageError if it has none, or does not answer."""
 
     def close(self) -> None:
         """Leave nothing behind."""
@@ -52,9 +72,11 @@ def opened(name: str, cache_dir: str) -> Builder:
     return Docker() if name == "docker" else OwnStorage(name, cache_dir)
 
 
-def run(command: list[str]) -> str:
+def run(command: list[str], **environment: str) -> str:
     """The command's output; ImageError with the last lines of its complaints if it fails."""
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        command, capture_output=True, text=True, check=False, env={**os.environ, **environment} if environment else None
+    )
     if done.returncode != 0:
         lines = [line.strip() for line in (done.stderr or done.stdout).splitlines() if line.strip()]
         told = "; ".join(lines[-4:]) or "it says nothing"
@@ -80,8 +102,10 @@ class OwnStorage:
         os.makedirs(cache_dir, exist_ok=True)
         self.program = program
         self.storage = tempfile.mkdtemp(prefix="storage-", dir=cache_dir)
+        # Sockets lie in it, so podman refuses one whose path is longer than 50 characters.
+        self.state = tempfile.mkdtemp(prefix="lantern-")
         # vfs copies whole layers, but works everywhere: in containers, on overlay file systems, without root.
-        options = ["--root", f"{self.storage}/root", "--runroot", f"{self.storage}/run", "--storage-driver", "vfs"]
+        options = ["--root", f"{self.storage}/root", "--runroot", self.state, "--storage-driver", "vfs"]
         self.command = [program, *options]
 
     def build(self, context: str, base_archive: str, architecture: str, name: str, target: str) -> None:
@@ -95,6 +119,24 @@ class OwnStorage:
         run([*self.command, "pull", "--quiet", *_platform(architecture), f"docker://{image}"])
         self._save(image, target)
 
+    def publish(self, archives: t.Mapping[str, str], name: str, address: Address) -> None:
+        run([*self.command, "manifest", "create", INDEX])
+        for archive in archives.values():
+            run([*self.command, "manifest", "add", INDEX, f"docker-archive:{archive}"])
+        options = ["--all", *([] if address.secure else ["--tls-verify=false"])]
+        run([*self.command, "manifest", "push", *options, INDEX, f"docker://{address.name}"])
+
+    def published(self, address: Address) -> str:
+        asked = ["manifest", "inspect", address.name]
+        if address.secure:
+            return run([*self.command, *asked])
+        # Older versions have no --tls-verify here; one looks at the option, the other at the environment.
+        settings = os.path.join(self.state, "registries.conf")
+        with open(settings, "w", encoding="utf-8") as stream:
+            stream.write(f'[[registry]]\nlocation = "{address.host}"\ninsecure = true\n')
+        options = ["--registries-conf", settings] if self.program == "buildah" else []
+        return run([*self.command, *options, *asked], CONTAINERS_REGISTRIES_CONF=settings)
+
     def _save(self, name: str, target: str) -> None:
         if self.program == "podman":
             run([*self.command, "save", "--quiet", "--format", "docker-archive", "--output", target, name])
@@ -102,10 +144,12 @@ class OwnStorage:
             run([*self.command, "push", "--quiet", name, f"docker-archive:{target}:{name}"])
 
     def close(self) -> None:
+        folders = [self.storage, self.state]
         if os.geteuid() == 0:
-            shutil.rmtree(self.storage, ignore_errors=True)
-        else:  # files in it belong to user ids that only the user namespace may remove
-            subprocess.run([self.program, "unshare", "rm", "-rf", self.storage], capture_output=True, check=False)
+            for folder in folders:
+                shutil.rmtree(folder, ignore_errors=True)
+        else:  # files in them belong to user ids that only the user namespace may remove
+            subprocess.run([self.program, "unshare", "rm", "-rf", *folders], capture_output=True, check=False)
 
 
 class Docker:
@@ -126,6 +170,22 @@ class Docker:
         run(["docker", "pull", "--quiet", "--platform", _docker_platform(architecture), image])
         self.loaded.append(image)
         run(["docker", "save", "--output", target, image])
+
+    def publish(self, archives: t.Mapping[str, str], name: str, address: Address) -> None:
+        insecure = [] if address.secure else ["--insecure"]
+        parts = []
+        for architecture, archive in archives.items():
+            part = f"{address.name}-{architecture}"
+            run(["docker", "load", "--quiet", "--input", archive])
+            run(["docker", "tag", name, part])
+            self.loaded += [name, part]
+            run(["docker", "push", "--quiet", part])
+            parts.append(part)
+        run(["docker", "manifest", "create", *insecure, address.name, *parts])
+        run(["docker", "manifest", "push", "--purge", *insecure, address.name])
+
+    def published(self, address: Address) -> str:
+        return run(["docker", "manifest", "inspect", *([] if address.secure else ["--insecure"]), address.name])
 
     def close(self) -> None:
         if self.loaded:

@@ -5,12 +5,12 @@
 from __future__ import annotations
 
 import pytest
-from ansible_collections.homelab.lantern.plugins.module_utils._image import making, runtime
+from ansible_collections.homelab.lantern.plugins.module_utils._image import making
 from ansible_collections.homelab.lantern.plugins.module_utils._image.errors import ImageError, NoRuntimeError
 from ansible_collections.homelab.lantern.plugins.modules import image, node_image
 from ansible_collections.homelab.lantern.tests.unit.plugins.module_runner import run
 from ansible_collections.homelab.lantern.tests.unit.plugins.module_utils._image.test_image_inputs import speaker
-from ansible_collections.homelab.lantern.tests.unit.plugins.module_utils._image.test_image_runtime import Ctr
+from ansible_collections.homelab.lantern.tests.unit.plugins.module_utils._image.test_image_runtime import Ctr, store
 
 __all__ = ["speaker"]  # a fixture
 
@@ -65,10 +65,29 @@ def test_errors_are_the_message(options, monkeypatch):
     assert result["failed"] and result["msg"] == "no space left on device"
 
 
+@pytest.mark.parametrize("check", [False, True])
+@pytest.mark.parametrize("lacking", [False, True])
+def test_a_registry_gets_what_it_lacks(options, monkeypatch, check, lacking):
+    monkeypatch.setattr(making, "unfetched", lambda _wish, _plan: [])
+    monkeypatch.setattr(making, "fetch", lambda _wish, _plan: [])
+    monkeypatch.setattr(making, "build", lambda _wish, _plan: [])
+    monkeypatch.setattr(making.Plan, "unbuilt", lambda _plan: [])
+    monkeypatch.setattr(image.builders, "choose", lambda _wanted: "buildah")
+    monkeypatch.setattr(image.publishing, "lacks", lambda *_arguments: lacking)
+    pushed = []
+    monkeypatch.setattr(image.publishing, "publish", lambda *arguments: pushed.append(arguments[2:4]))
+    result = run(image, monkeypatch, check=check, registry="registry.home:5000/", registry_secure=False, **options)
+    assert result["name"].startswith("registry.home:5000/lantern:1.2.3-")
+    assert result["changed"] is result["pushed"] is lacking
+    tag = result["name"].rpartition(":")[2]
+    wanted = [((result["name"], False), f"localhost/lantern:{tag}")] if lacking and not check else []
+    assert pushed == wanted
+
+
 @pytest.fixture
 def ctr(monkeypatch):
     fake = Ctr()
-    monkeypatch.setattr(node_image, "store_of", lambda _module: runtime.Store(runtime.Runtime(["ctr"]), fake))
+    monkeypatch.setattr(node_image, "store_of", lambda _module: store(fake))
     return fake
 
 
@@ -108,7 +127,7 @@ def test_archives_of_runs_that_were_broken_off_are_removed_too(ctr, monkeypatch,
     assert list(ctr.images) == [NAME] and not run(node_image, monkeypatch, **arguments)["changed"]
 
 
-def test_a_node_without_containerd(monkeypatch):
+def test_a_node_without_runtime(monkeypatch):
     def store_of(_module):
         raise NoRuntimeError("No containerd is running")
 

@@ -1,11 +1,11 @@
 # Copyright (c) 2026, Lantern contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A node's containerd: which one, what is in it, what is taken out."""
+"""A node's images: by which program, what is in its store, what is taken out."""
 
 from __future__ import annotations
 
 import pytest
-from ansible_collections.homelab.lantern.plugins.module_utils._image import runtime
+from ansible_collections.homelab.lantern.plugins.module_utils._image import programs, runtime
 from ansible_collections.homelab.lantern.plugins.module_utils._image.errors import ImageError, NoRuntimeError
 
 HEADER = "REF                 TYPE          DIGEST     SIZE    PLATFORMS   LABELS"
@@ -36,8 +36,8 @@ class Ctr:
         return 0, "\n".join(lines), ""
 
 
-def store(ctr):
-    return runtime.Store(runtime.Runtime(["ctr"]), ctr)
+def store(ctr, archives=None):
+    return runtime.Store(runtime.Runtime(programs.Ctr(["ctr"]), archives), ctr)
 
 
 @pytest.mark.parametrize(
@@ -59,7 +59,8 @@ def store(ctr):
 )
 def test_the_containerd_of_the_cluster_is_found(sockets, programs, command):
     found = runtime.find(sockets.__contains__, lambda name: f"/bin/{name}" if name in programs else None)
-    assert found == ([*command, "--namespace", "k8s.io"], None)
+    assert found.program.listing() == [*command, "--namespace", "k8s.io", "images", "list"]
+    assert found.archives is None
 
 
 @pytest.mark.parametrize(
@@ -79,7 +80,7 @@ def test_k3s_and_rke2_have_a_folder_for_images(data, archives):
 def test_what_k3s_imports_at_its_start_is_the_newest_and_goes_with_the_last(tmp_path):
     ctr = Ctr()
     kept = tmp_path / "images" / "lantern.tar"
-    k3s = runtime.Store(runtime.Runtime(["ctr"], str(kept.parent)), ctr)
+    k3s = store(ctr, str(kept.parent))
     for tag in ("1", "2"):
         name = f"localhost/lantern:{tag}"
         ctr.imports = {name: f"sha256:{tag}"}
@@ -99,21 +100,58 @@ def test_other_archives_of_k3s_stay(tmp_path):
     ctr.images = {"localhost/lantern:1": "sha256:a"}
     for name in ("lantern.tar", "k3s-airgap-images-arm64.tar.zst"):
         (tmp_path / name).touch()
-    runtime.Store(runtime.Runtime(["ctr"], str(tmp_path)), ctr).remove("localhost/lantern", [])
+    store(ctr, str(tmp_path)).remove("localhost/lantern", [])
     assert [path.name for path in tmp_path.iterdir()] == ["k3s-airgap-images-arm64.tar.zst"]
 
 
 @pytest.mark.parametrize(
     "sockets, error, told",
     [
-        ([], NoRuntimeError, "No containerd is running"),
-        (["/run/crio/crio.sock"], NoRuntimeError, "CRI-O"),
-        (["/run/containerd/containerd.sock"], ImageError, "there is no ctr"),
+        ([], NoRuntimeError, "No container runtime of Kubernetes is running"),
+        (["/run/docker.sock"], NoRuntimeError, "No container runtime of Kubernetes is running"),
+        (["/run/containerd/containerd.sock"], ImageError, "there is no ctr: .*deploy_registry"),
+        (["/run/crio/crio.sock"], ImageError, "there is no crictl: install the package cri-tools"),
+        (["/run/cri-dockerd.sock"], ImageError, "there is no docker: "),
     ],
 )
 def test_a_node_without_a_usable_one_is_told_what_to_do(sockets, error, told):
     with pytest.raises(error, match=told):
         runtime.find(sockets.__contains__, lambda _name: None)
+
+
+def test_cri_o_without_a_program_that_fills_its_store():
+    with pytest.raises(ImageError, match="no podman or skopeo or buildah: install the package skopeo"):
+        runtime.find(["/run/crio/crio.sock"].__contains__, lambda name: "/bin/crictl" if name == "crictl" else None)
+
+
+@pytest.mark.parametrize("loader", programs.LOADERS)
+def test_cri_o_is_asked_by_crictl_and_filled_by_what_shares_its_store(loader):
+    """A containerd beside it is docker's."""
+    there = ["/run/crio/crio.sock", "/run/containerd/containerd.sock", "/run/docker.sock"]
+    found = runtime.find(
+        there.__contains__, lambda name: f"/bin/{name}" if name in (loader, "crictl") else None
+    ).program
+    assert found.listing()[0] == "/bin/crictl" and "unix:///run/crio/crio.sock" in found.listing()
+    loading = found.loading("/var/tmp/a.tar", "localhost/lantern:1")
+    assert loading[0] == f"/bin/{loader}" and any("/var/tmp/a.tar" in word for word in loading)
+
+
+def test_what_crictl_tells():
+    """As crictl 1.31 prints it."""
+    told = """{"images": [
+      {"id": "8e0f", "repoTags": ["localhost/lantern:1", "localhost/lantern:2"],
+       "repoDigests": ["localhost/lantern@sha256:77"], "size": "1", "uid": null, "username": "", "pinned": false},
+      {"id": "c0de", "repoTags": [], "repoDigests": ["docker.io/library/nginx@sha256:88"], "size": "2"}]}"""
+    crictl = programs.Crictl(["crictl"], "/bin/skopeo")
+    assert crictl.stored(told) == [("localhost/lantern:1", "8e0f"), ("localhost/lantern:2", "8e0f")]
+    assert crictl.stored('{"images": []}') == []
+
+
+@pytest.mark.parametrize("socket", runtime.CRI_DOCKERD_SOCKETS)
+def test_docker_is_used_where_kubernetes_uses_it(socket):
+    there = [socket, "/run/containerd/containerd.sock", "/run/docker.sock"]
+    found = runtime.find(there.__contains__, lambda name: f"/bin/{name}").program
+    assert found.listing()[:3] == ["/bin/docker", "--host", "unix:///run/docker.sock"]
 
 
 def test_loading_an_archive(tmp_path):
@@ -132,7 +170,7 @@ def test_loading_an_archive(tmp_path):
 def test_a_refusal_of_containerd_is_quoted():
     ctr = Ctr()
     ctr.failure = "time=...\nctr: permission denied\n"
-    with pytest.raises(ImageError, match="refuses .ctr images list.: time=...; ctr: permission denied"):
+    with pytest.raises(ImageError, match="`ctr images list` fails: time=...; ctr: permission denied. Is containerd"):
         store(ctr).list()
 
 
