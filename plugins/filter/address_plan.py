@@ -26,6 +26,8 @@ options:
         number of addresses.
       - Optional keys are C(auto_assign) (default V(true)), C(avoid_buggy_ips) (default V(false)) and
         C(ipv6_host_parts), ranges such as C(::100-::1ff) that the controller completes by the nodes' own IPv6 prefix.
+      - Who announces a pool is limited by C(nodes), names of group C(nodes), and by C(interfaces). With C(announce)
+        V(none) instead of V(layer2) nobody does, for addresses that have a route of their own.
     type: raw
     required: true
   lan:
@@ -108,6 +110,14 @@ _value:
           size: 32
           pinned: default/web=192.168.2.230
           ipv6_host_parts: []
+          announce: layer2
+          nodes: []
+          interfaces: []
+    advertisements:
+      description: What announces the pools, one entry for each set of limits, as an L2Advertisement has them.
+      type: list
+      elements: dict
+      sample: [{name: lantern, pools: [lan], nodes: [], interfaces: []}]
     reserved:
       description: What DHCP must not hand out, the pools of other clusters in the LAN included.
       type: list

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from typing import Any, Mapping, Protocol, Sequence
 
+from ansible_collections.homelab.lantern.plugins.module_utils import _plan_announcing
 from ansible_collections.homelab.lantern.plugins.module_utils._pools import Problem, parse_address
 
 EXCLUDE_LABEL = "node.kubernetes.io/exclude-from-external-load-balancers"
@@ -25,15 +26,18 @@ def _only_control_plane(inventory: Hosts) -> bool:
     return bool(inventory.nodes) and (not workers or len(inventory.nodes) == 1)
 
 
-def control_plane_warnings(inventory: Hosts) -> list[str]:
-    """That nobody will announce anything."""
+def control_plane_warnings(inventory: Hosts, planned: Sequence[Mapping[str, Any]]) -> list[str]:
+    """That nobody will announce anything, or nobody a certain pool."""
     if _only_control_plane(inventory) and str(inventory.serve_from_control_plane).lower() == "false":
         message = (
             "Every node is a control-plane node ({0}), and kubeadm labels those {1}: no Service will answer. "
             "Set lantern_serve_from_control_plane: auto, or remove the label yourself: kubectl label node {2} {1}-"
         )
         return [message.format(", ".join(inventory.nodes), EXCLUDE_LABEL, next(iter(inventory.nodes)))]
-    return []
+    if _only_control_plane(inventory):
+        return []
+    serve = str(inventory.serve_from_control_plane).lower()
+    return _plan_announcing.warnings(planned, inventory.control_plane, serve, EXCLUDE_LABEL)
 
 
 def notices(inventory: Hosts) -> list[str]:
@@ -85,6 +89,8 @@ def summary(
         if pool["ipv6_host_parts"]:
             parts = ", ".join(pool["ipv6_host_parts"])
             rows.append(("Pool", f"{pool['name']}  {parts} below the nodes' own IPv6 prefix"))
+        if limits := _plan_announcing.words(pool):
+            rows.append(("Pool", f"{pool['name']}  {limits}"))
         rows += [("Pin", "{}  {}".format(*pin.split("="))) for pin in pool["pinned"].split(",") if pin]
     rows += [("Beside", "{}  {}".format(pool["name"], ", ".join(pool["addresses"]))) for pool in foreign]
     width = max(len(title) for title, _text in rows)

@@ -9,10 +9,10 @@ found.
 
 from __future__ import annotations
 
-import difflib
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, Mapping, Sequence
 
+from ansible_collections.homelab.lantern.plugins.module_utils import _plan_announcing, _plan_pools
 from ansible_collections.homelab.lantern.plugins.module_utils._pins import Pin, annotation, pin_problems, read_pins
 from ansible_collections.homelab.lantern.plugins.module_utils._plan_neighbours import others
 from ansible_collections.homelab.lantern.plugins.module_utils._plan_ranges import (
@@ -47,7 +47,6 @@ try:
 except ImportError as error:
     NETADDR_ERROR = str(error)
 
-POOL_KEYS = ("name", "addresses", "size", "auto_assign", "avoid_buggy_ips", "ipv6_host_parts")
 SERVE_CHOICES = ("auto", "true", "false")
 
 
@@ -72,22 +71,12 @@ class Inventory:
     neighbours: Sequence[Mapping[str, Any]] = ()
 
 
-@dataclass
-class _Draft:
-    """A pool as read: exactly one of `pool` and `size` counts."""
-
-    name: str
-    pool: Pool | None = None
-    size: int = 0
-    options: dict[str, bool] = field(default_factory=dict)
-    host_parts: tuple[str, ...] = ()
-
-
 def address_plan(inventory: Inventory) -> dict[str, Any]:
     """The plan of the whole LAN.
 
     Returns lan (text), router (type, address), nodes, reservations, dhcp (before and after), pools ([{name, addresses,
-    auto_assign, avoid_buggy_ips, size}] without what lies outside the LAN and its network and broadcast address),
+    auto_assign, avoid_buggy_ips, size, announce, nodes, interfaces}] without what lies outside the LAN and its network
+    and broadcast address), advertisements (what announces them),
     reserved (what DHCP must not hand out: the pools and those of other clusters in the LAN), beside (the latter alone),
     problems, warnings and notices (lists of sentences), and summary (a table as text). Nothing may be changed anywhere
     while there are problems.
@@ -97,7 +86,7 @@ def address_plan(inventory: Inventory) -> dict[str, Any]:
     lan = "" if isinstance(network, Problem) else str(network)
     router, router_problems = _router(inventory)
     reservations, reservation_problems = _reservations(inventory.reservations)
-    drafts, pool_problems = _drafts(inventory.pools)
+    drafts, pool_problems = _plan_pools.read(inventory.pools, inventory.nodes)
     served, range_problems = dhcp_ranges(inventory.router)
     found += router_problems + range_problems + reservation_problems + pool_problems + _host_problems(inventory)
     beside = others(inventory.neighbours)
@@ -109,9 +98,9 @@ def address_plan(inventory: Inventory) -> dict[str, Any]:
     found += [item.message for item in items if item.code != "bad-name" or item.where not in beside.subjects()]
     pins, pin_mistakes = read_pins(inventory.pins)
     found += pin_mistakes + pin_problems(pins, pools)
-    host_parts = {draft.name: draft.host_parts for draft in drafts}
-    planned = [_planned(pool, lan, pins, host_parts.get(pool.name, ())) for pool in pools]
-    foreign = [_planned(pool, lan, (), ()) for pool in beside.pools]
+    drafted = {draft.name: draft for draft in drafts}
+    planned = [_planned(pool, lan, pins, drafted[pool.name]) for pool in pools]
+    foreign = [_planned(pool, lan, (), _plan_pools.Draft(pool.name)) for pool in beside.pools]
     dhcp = served_after(served, planned + foreign)
     warned = _warnings(pools, lan, inventory, router) + cut_warnings(pools, lan) + dhcp_warnings(dhcp, router)
     return {
@@ -121,11 +110,12 @@ def address_plan(inventory: Inventory) -> dict[str, Any]:
         "reservations": reservations,
         "dhcp": dhcp,
         "pools": planned,
+        "advertisements": _plan_announcing.advertisements(planned),
         "reserved": [text for pool in planned + foreign for text in pool["addresses"]],
         "beside": [text for pool in foreign for text in pool["addresses"]],
         "problems": list(dict.fromkeys(found)),
-        "warnings": list(dict.fromkeys(warned + control_plane_warnings(inventory))),
-        "notices": notices(inventory),
+        "warnings": list(dict.fromkeys(warned + control_plane_warnings(inventory, planned))),
+        "notices": notices(inventory) + _plan_announcing.notices(planned),
         "summary": summary(lan, router, inventory, planned, dhcp, foreign),
     }
 
@@ -136,16 +126,6 @@ def _lan_message(value: Any) -> str:
     return f'lantern_lan: "{value}" is not a network. Write a CIDR such as 192.168.2.0/24.'
 
 
-def _unknown_keys(where: str, given: Mapping[str, Any], known: Sequence[str]) -> list[str]:
-    found = []
-    for key in given:
-        if key not in known:
-            near = difflib.get_close_matches(str(key), known, n=1)
-            hint = f'Did you mean "{near[0]}"? ' if near else ""
-            found.append('{}: unknown key "{}". {}Known keys: {}.'.format(where, key, hint, ", ".join(known)))
-    return found
-
-
 def _router(inventory: Inventory) -> tuple[dict[str, str], list[str]]:
     """Type and address of the router; "none" when nothing is said about it."""
     given = inventory.router
@@ -154,7 +134,7 @@ def _router(inventory: Inventory) -> tuple[dict[str, str], list[str]]:
         return plan, []
     if not isinstance(given, Mapping):
         return plan, [f'lantern_router: "{given}" is no mapping. Write lantern_router: {{type: dnsmasq}}.']
-    found = _unknown_keys("lantern_router", given, ("type", "address", "dhcp_ranges"))
+    found = _plan_pools.unknown_keys("lantern_router", given, ("type", "address", "dhcp_ranges"))
     plan["type"] = str(given.get("type", "none"))
     plan["address"] = str(given.get("address") or next(iter(inventory.router_hosts.values()), ""))
     if plan["type"] not in ROUTER_TYPES:
@@ -194,7 +174,7 @@ def _reservations(given: Any) -> tuple[dict[str, str], list[str]]:
         if not isinstance(item, Mapping) or not item.get("name") or not item.get("address"):
             found.append(f"{where}: name and address are needed. {example}")
             continue
-        found += _unknown_keys(where, item, ("name", "address"))
+        found += _plan_pools.unknown_keys(where, item, ("name", "address"))
         name = str(item["name"])
         hosts[name if name not in hosts else f"{name} ({number})"] = str(item["address"])
     return hosts, found
@@ -215,83 +195,8 @@ def _host_problems(inventory: Inventory) -> list[str]:
     return found
 
 
-def _drafts(given: Any) -> tuple[list[_Draft], list[str]]:
-    example = "Write a list such as [{name: lan, addresses: [192.168.2.128/25]}]."
-    if given in (None, "", []):
-        return [], [f"lantern_pools is missing: without a pool no Service can get an address. {example}"]
-    if not isinstance(given, list):
-        return [], [f'lantern_pools: "{given}" is no list. {example}']
-    drafts: list[_Draft] = []
-    found: list[str] = []
-    for number, item in enumerate(given, 1):
-        where = f"lantern_pools, entry {number}"
-        if not isinstance(item, Mapping):
-            found.append(f'{where}: "{item}" is no pool. {example}')
-            continue
-        if not isinstance(item.get("name"), str) or not item["name"]:
-            found.append(f"{where}: the pool has no name. Add one, such as name: lan.")
-            continue
-        draft, wrong = _draft(item)
-        found += wrong
-        if draft is not None:
-            drafts.append(draft)
-    return drafts, found
-
-
-def _draft(item: Mapping[str, Any]) -> tuple[_Draft | None, list[str]]:
-    where = 'pool "{}"'.format(item["name"])
-    found = _unknown_keys(where, item, POOL_KEYS)
-    options = {}
-    for key, default in (("auto_assign", True), ("avoid_buggy_ips", False)):
-        value = item.get(key, default)
-        text = str(value).lower()
-        if text not in ("true", "false"):
-            found.append(f'{where}: {key} is "{value}". Write true or false.')
-        options[key] = text == "true"
-    host_parts, wrong = _host_parts(where, item.get("ipv6_host_parts"))
-    found += wrong
-    if ("addresses" in item) == ("size" in item):
-        found.append(
-            "{}: give it either addresses (a list of CIDRs and ranges) or size (how many addresses), not {}.".format(
-                where, "both" if "size" in item else "neither"
-            )
-        )
-        return None, found
-    if "size" in item:
-        size = item["size"]
-        if isinstance(size, bool) or not str(size).isdigit() or int(size) < 1:
-            return None, found + [
-                f'{where}: size "{size}" is no number of addresses. Write a whole number from 1, such as size: 32.'
-            ]
-        return _Draft(item["name"], size=int(size), options=options, host_parts=host_parts), found
-    addresses = item["addresses"]
-    if not isinstance(addresses, list):
-        message = '{0}: addresses is "{1}", but must be a list. Write addresses: ["{1}"].'
-        return None, found + [message.format(where, addresses)]
-    return _Draft(
-        item["name"],
-        pool=Pool(item["name"], tuple(str(text) for text in addresses), **options),
-        options=options,
-        host_parts=host_parts,
-    ), found
-
-
-def _host_parts(where: str, given: Any) -> tuple[tuple[str, ...], list[str]]:
-    """IPv6 ranges that are completed by the nodes' prefix, such as "::100-::1ff"."""
-    if given in (None, ""):
-        return (), []
-    parts = tuple(str(text) for text in (given if isinstance(given, list) else [given]))
-    found = []
-    for text in parts:
-        item = parse_range(text)
-        if isinstance(item, Problem) or item.version != 6 or item.last >> 64:
-            message = '{0}: ipv6_host_parts "{1}" is no range below a /64 prefix. Write one such as "::100-::1ff".'
-            found.append(message.format(where, text))
-    return parts, found
-
-
 def _with_proposals(
-    drafts: Sequence[_Draft],
+    drafts: Sequence[_plan_pools.Draft],
     lan: str,
     taken: Sequence[str],
     served: Sequence[AddressRange],
@@ -361,7 +266,7 @@ def _without(free: Any, served: Sequence[AddressRange]) -> Any:
     return free - netaddr.IPSet(netaddr.IPRange(str(item.first_address), str(item.last_address)) for item in served)
 
 
-def _planned(pool: Pool, lan: str, pins: Sequence[Pin], host_parts: Sequence[str]) -> dict[str, Any]:
+def _planned(pool: Pool, lan: str, pins: Sequence[Pin], draft: _plan_pools.Draft) -> dict[str, Any]:
     addresses = list(trimmed(cut(pool, lan), lan)) if lan else list(pool.addresses)
     return {
         "name": pool.name,
@@ -370,7 +275,10 @@ def _planned(pool: Pool, lan: str, pins: Sequence[Pin], host_parts: Sequence[str
         "avoid_buggy_ips": pool.avoid_buggy_ips,
         "size": sum(item.size for item in map(parse_range, addresses) if isinstance(item, AddressRange)),
         "pinned": annotation(pins, pool),
-        "ipv6_host_parts": list(host_parts),
+        "ipv6_host_parts": list(draft.host_parts),
+        "announce": draft.announcing.mode,
+        "nodes": list(draft.announcing.nodes),
+        "interfaces": list(draft.announcing.interfaces),
     }
 
 

@@ -146,7 +146,9 @@ speaker:
   returned: always
   type: dict
 pools:
-  description: Each IPAddressPool's C(name), C(addresses), and how it is C(advertised), V(layer2), V(bgp) or both.
+  description:
+    - Each IPAddressPool's C(name), C(addresses), and how it is C(advertised), V(layer2), V(bgp) or both.
+    - C(unannounced) tells that the inventory wants nothing to announce it.
   returned: always
   type: list
   elements: dict
@@ -257,6 +259,7 @@ def read(cluster: Cluster, namespace: str) -> dict[str, t.Any]:
                 "name": pool["metadata"]["name"],
                 "addresses": pool["spec"].get("addresses") or [],
                 "advertised": [how for how, listed in adverts.items() if announcing.advertised(pool, listed)],
+                "unannounced": announcing.is_unannounced(pool),
             }
             for pool in pools
         ],

@@ -115,7 +115,7 @@ options:
     elements: dict
     default: []
   pools:
-    description: The cluster's pools, each with C(name), C(addresses) and C(advertised).
+    description: The cluster's pools, each with C(name), C(addresses), C(advertised) and C(unannounced).
     type: list
     elements: dict
     default: []
@@ -265,6 +265,7 @@ def _facts_of(
         pool=service["pool"],
         pool_addresses=tuple(pool.get("addresses") or ()),
         advertised=None if advertised is None else tuple(advertised),
+        unannounced=bool(pool.get("unannounced")),
         owners=tuple(service["owners"].get(address) or ()),
         warning=service["warning"],
         obstacle=options["obstacle"],

@@ -136,6 +136,36 @@ def test_by_a_registry_and_back(home: Home) -> None:
     assert running_image(home) == before and "The lantern is lit." in home.curl(ADDRESS)
 
 
+def test_a_pool_of_one_node(home: Home) -> None:
+    """The inventory says who announces a pool; an advertisement that is not needed any more goes."""
+    pools = [
+        {"name": "default", "addresses": ["192.168.2.128-192.168.2.199"]},
+        {"name": "dmz", "addresses": ["192.168.2.200-192.168.2.209"], "nodes": ["node3"], "interfaces": ["eth0"]},
+    ]
+    limited = home.site("--tags=plan,reserve,deploy", "--extra-vars", json.dumps({"lantern_pools": pools}))
+    assert limited.returncode == 0, limited.output
+    assert "dmz  announced by node3 on eth0" in limited.output
+    names = home.kubectl("--namespace=metallb-system", "get", "l2advertisements", "--output=name").split()
+    assert [name.rpartition("/")[2] for name in names] == ["lantern", "lantern-dmz"]
+    # Half a dozen, of which two nodes that may announce would each have some.
+    services = [f"dmz-{number}" for number in range(6)]
+    for name in services:
+        home.kubectl("create", "service", "loadbalancer", name, "--tcp=80:80", "--namespace=demo")
+        home.kubectl("annotate", "service", name, "--namespace=demo", "metallb.io/address-pool=dmz")
+        home.kubectl("patch", "service", name, "--namespace=demo", "--patch", '{"spec": {"selector": {"app": "web"}}}')
+    macs = {host["mac"]: host["name"] for host in json.loads(home.lab("status", "--json"))["hosts"]}
+    for number in range(6):
+        # Asked until somebody answers, for at most 20 s.
+        said = home.on("client", f"arping -c 1 -w 20 192.168.2.{200 + number}")
+        assert [name for mac, name in macs.items() if mac in said.lower()] == ["node3"], said
+    for name in services:
+        home.kubectl("delete", "service", name, "--namespace=demo")
+    back = home.site("--tags=plan,reserve,deploy")
+    assert back.returncode == 0, back.output
+    names = home.kubectl("--namespace=metallb-system", "get", "l2advertisements", "--output=name").split()
+    assert [name.rpartition("/")[2] for name in names] == ["lantern"]
+
+
 @pytest.mark.usefixtures("k3s")
 class TestOnK3s:
     def test_servicelb_is_refused_with_the_way_out(self, home: Home) -> None:

@@ -24,6 +24,7 @@ ANNOUNCED = re.compile(r"^metallb_speaker_announced\{([^}]*)\} 1(?:\.0)?$", re.M
 LABEL = re.compile(r'(\w+)="([^"]*)"')
 ASSIGNED = re.compile(r'announcing from node "([^"]+)"')
 METRICS_PORT = 17472
+ANNOUNCE_ANNOTATION = "lantern.homelab/announce"
 ASK_SECONDS = 3.0
 
 
@@ -54,6 +55,11 @@ def advertised(pool: Found, advertisements: t.Sequence[Found]) -> bool:
         if metadata["name"] in names or by_label or not (names or selectors):
             return True
     return False
+
+
+def is_unannounced(pool: Found) -> bool:
+    """Whether the inventory says that nothing is to announce this IPAddressPool."""
+    return (pool["metadata"].get("annotations") or {}).get(ANNOUNCE_ANNOTATION) == "none"
 
 
 def announcing_nodes(nodes: t.Sequence[Found], advertisements: t.Sequence[Found]) -> list[str]:

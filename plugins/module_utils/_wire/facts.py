@@ -36,7 +36,7 @@ class Facts(t.NamedTuple):
     """What the cluster and the inventory say about one address of one Service.
 
     `owners` are the nodes that announce it. `lan` is the inventory's LAN, "" when not known. `advertised` are the
-    protocols (layer2, bgp) that tell the LAN about the pool, None when not known.
+    protocols (layer2, bgp) that tell the LAN about the pool, None when not known; `unannounced`: none is meant to.
     """
 
     service: str
@@ -50,6 +50,7 @@ class Facts(t.NamedTuple):
     pool: str = ""
     pool_addresses: tuple[str, ...] = ()
     advertised: tuple[str, ...] | None = None
+    unannounced: bool = False
     owners: tuple[str, ...] = ()
     warning: str = ""
     obstacle: str = ""

@@ -39,7 +39,7 @@ def service(facts: Facts) -> Verdict:
 
 def may_mend(facts: Facts) -> bool:
     """Whether another look at the wire may find what this one did not: what the cluster says stays what it was."""
-    return bool(facts.endpoints) and facts.advertised != () and len(facts.owners) < 2
+    return bool(facts.endpoints) and (facts.advertised != () or facts.unannounced) and len(facts.owners) < 2
 
 
 def outside_lan(facts: Facts) -> bool:
@@ -56,6 +56,8 @@ def pool(facts: Facts, seen: Seen) -> Verdict:
     if not facts.pool:
         return Verdict("pool", SKIPPED, "no pool of this cluster holds it")
     where = f"{facts.pool} ({', '.join(facts.pool_addresses)})" if facts.pool_addresses else facts.pool
+    if facts.advertised == () and facts.unannounced:
+        return Verdict("pool", GOOD, f"{where} is announced by nothing, as the inventory wants it")
     if facts.advertised == ():
         return Verdict(
             "pool",
@@ -111,6 +113,8 @@ def owner(facts: Facts, seen: Seen) -> Verdict:
             ("Their speakers do not hear each other: port 7946 (TCP and UDP) is closed between the nodes.",),
             "ansible-playbook playbooks/site.yml --tags prepare",
         )
+    if not facts.owners and facts.unannounced:
+        return Verdict("owner", SKIPPED, "no node is to announce it")
     if not facts.owners:
         if strangers:
             return Verdict("owner", SKIPPED, "no node announces it, as long as another device has it")
@@ -181,6 +185,8 @@ def neighbour(facts: Facts, seen: Seen) -> Verdict:
         return Verdict(hop, SKIPPED, f"not visible from here, this host is its owner {seen.own_node}")
     answers = seen.answers
     took = answers[0].milliseconds if answers else None
+    if not answers and facts.unannounced and not facts.owners:
+        return Verdict(hop, SKIPPED, f"nobody answers for {facts.address}, as nothing announces it")
     if not answers:
         told, command = causes.of_silence(facts, hop)
         return Verdict(hop, BAD, f"nobody answers for {facts.address}", told, command)

@@ -45,8 +45,12 @@ def test_a_good_plan():
             "size": 127,
             "pinned": "",
             "ipv6_host_parts": [],
+            "announce": "layer2",
+            "nodes": [],
+            "interfaces": [],
         }
     ]
+    assert result["advertisements"] == [{"name": "lantern", "pools": ["default"], "nodes": [], "interfaces": []}]
     assert result["router"] == ROUTER and result["nodes"] == NODES and result["lan"] == "192.168.2.0/24"
     assert len(result["warnings"]) == 1 and "192.168.2.255" in result["warnings"][0]
 
@@ -303,3 +307,49 @@ def test_proposals_leave_the_dhcp_range_alone_where_they_can():
     router = dict(DHCP, dhcp_ranges="192.168.2.150-192.168.2.254")
     assert addresses(plan([pool(size=32)], router=router)) == {"default": ["192.168.2.118-192.168.2.149"]}
     assert addresses(plan([pool(size=200)], router=router)) == {"default": ["192.168.2.55-192.168.2.254"]}
+
+
+def test_pools_with_the_same_limits_share_an_advertisement():
+    result = plan(
+        [
+            pool(addresses=["192.168.2.128-192.168.2.139"]),
+            pool(name="dmz", addresses=["192.168.2.140-192.168.2.149"], nodes=["node2"], interfaces=["eth0"]),
+            pool(name="games", size=4, nodes=["node2"], interfaces=["eth0"]),
+            pool(name="routed", addresses=["10.9.0.0/28"], announce="none"),
+        ]
+    )
+    assert result["problems"] == []
+    assert result["advertisements"] == [
+        {"name": "lantern", "pools": ["default"], "nodes": [], "interfaces": []},
+        {"name": "lantern-dmz", "pools": ["dmz", "games"], "nodes": ["node2"], "interfaces": ["eth0"]},
+    ]
+    assert "dmz  announced by node2 on eth0" in result["summary"]
+    assert "routed  announced by nobody" in result["summary"]
+    assert any("routed" in notice and "needs a route" in notice for notice in result["notices"])
+
+
+def test_pools_that_nobody_announces_have_no_advertisement_at_all():
+    """One without pools would be one for all."""
+    assert plan([pool(addresses=["192.168.2.128/28"], announce="none")])["advertisements"] == []
+
+
+@pytest.mark.parametrize(
+    "keys, told",
+    [
+        ({"announce": "bgp"}, 'announce is "bgp". Write layer2'),
+        ({"nodes": ["nod2"]}, '"nod2", which is not in group nodes. Did you mean "node2"?'),
+        ({"nodes": "node2"}, 'nodes is "node2". Write a list'),
+        ({"nodes": []}, 'nodes is "[]". Write a list with one or more'),
+        ({"interfaces": ["eth0 eth1"]}, '"eth0 eth1", which is no name of an interface'),
+        ({"announce": "none", "interfaces": ["eth0"]}, "announce is none, so nodes and interfaces mean nothing"),
+    ],
+)
+def test_limits_that_cannot_be_meant(keys, told):
+    (problem,) = plan([pool(addresses=["192.168.2.128/28"], **keys)])["problems"]
+    assert problem.startswith('pool "default": ') and told in problem
+
+
+@pytest.mark.parametrize("serve, warned", [("auto", True), ("false", True), ("true", False)])
+def test_a_pool_whose_nodes_are_all_kept_away_from_services(serve, warned):
+    result = plan([pool(addresses=["192.168.2.128/28"], nodes=["node1"])], serve_from_control_plane=serve)
+    assert any("only node1 may announce it" in warning for warning in result["warnings"]) is warned

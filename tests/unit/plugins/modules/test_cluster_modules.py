@@ -266,7 +266,8 @@ class TestServicesInfo:
         assert result["services"][1]["waiting"] == ""
         assert result["controller"] == {"ready": True, "text": "controller 1 of 1 ready"}
         assert result["speaker"] == {"ready": False, "text": "speaker is not there"}
-        assert result["pools"] == [{"name": "lan", "addresses": ["192.168.2.128/25"], "advertised": []}]
+        pool = {"name": "lan", "addresses": ["192.168.2.128/25"], "advertised": [], "unannounced": False}
+        assert result["pools"] == [pool]
         assert result["nodes"] == [
             {
                 "name": "n1",

@@ -64,6 +64,11 @@ def test_metrics_of_all_speakers_are_joined_and_silent_ones_named():
     assert silent == {"n3"}
 
 
+@pytest.mark.parametrize("annotations, told", [(None, False), ({announcing.ANNOUNCE_ANNOTATION: "none"}, True)])
+def test_the_inventory_may_want_a_pool_unannounced(annotations, told):
+    assert announcing.is_unannounced({"metadata": {"name": "lan", "annotations": annotations}}) is told
+
+
 def test_statuses_and_events_name_the_owner():
     statuses = [
         {"status": {"node": "n3", "serviceName": "web", "serviceNamespace": "default"}},

@@ -306,3 +306,19 @@ def test_the_summary_tells_who_has_each_address():
     assert not told["good"] and told["broken"][0]["hop"] == "ARP"
     (tried,) = told["probes"]
     assert tried["owners"] == ["node2"] and tried["foreign"] == [STRANGER]
+
+
+def test_what_is_not_meant_to_be_announced_is_not_missed():
+    """announce: none in lantern_pools: who has a route reaches it all the same."""
+    facts = FACTS._replace(advertised=(), unannounced=True, owners=())
+    quiet = hops.judge(facts, SEEN._replace(answers=(), tries=()))
+    assert first_bad(quiet) is None and hops.may_mend(facts)
+    assert [(one.hop, one.result) for one in quiet[1:]] == [
+        ("pool", GOOD),
+        ("endpoints", GOOD),
+        ("owner", SKIPPED),
+        ("ARP", SKIPPED),
+    ]
+    routed = SEEN._replace(route=Route("eth0", "10.0.0.5", "10.0.0.1"), gateway_macs=(MAC1,), answers=(), tries=(LOST,))
+    found = first_bad(hops.judge(facts, routed))
+    assert found is not None and found.hop == "TCP 80", "that is looked at as ever"
