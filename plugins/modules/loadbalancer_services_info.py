@@ -13,7 +13,7 @@ version_added: 0.1.0
 description:
   - Reads all Services of type LoadBalancer, the state of Lantern in the cluster, and which nodes can announce
     addresses.
-  - Services with a C(loadBalancerClass) belong to another implementation and are left out.
+  - Services with another C(loadBalancerClass) than O(lb_class) belong to another implementation and are left out.
 author:
   - Lantern contributors (@homelab-lantern)
 extends_documentation_fragment:
@@ -30,6 +30,10 @@ options:
     description: Namespace that Lantern runs in.
     type: str
     default: metallb-system
+  lb_class:
+    description: The C(loadBalancerClass) that Lantern serves. If empty, Services without one.
+    type: str
+    default: ''
   timeout:
     description: Seconds to wait for Services that have no address or no ready pod yet; the answer is given in any case.
     type: int
@@ -210,7 +214,7 @@ def describe_nodes(
     ]
 
 
-def read(cluster: Cluster, namespace: str) -> dict[str, t.Any]:
+def read(cluster: Cluster, namespace: str, lb_class: str) -> dict[str, t.Any]:
     """What exit_json gets."""
     nodes = cluster.list("v1", "Node")
     speakers = cluster.list("v1", "Pod", namespace, label_selector=SPEAKER_SELECTOR)
@@ -223,7 +227,7 @@ def read(cluster: Cluster, namespace: str) -> dict[str, t.Any]:
     }
     slices = services.grouped(cluster.list("discovery.k8s.io/v1", "EndpointSlice"), services.of_slice)
     found = [s for s in cluster.list("v1", "Service") if services.is_loadbalancer(s)]
-    found = [s for s in found if not s["spec"].get("loadBalancerClass")]
+    found = [s for s in found if (s["spec"].get("loadBalancerClass") or "") == lb_class]
     events = cluster.list("v1", "Event", field_selector="involvedObject.kind=Service") if found else []
     events_of = services.grouped(events, services.of_event)
     owners, silent = announcing.from_metrics(cluster, namespace, speakers) if found else ({}, set())
@@ -266,11 +270,11 @@ def read(cluster: Cluster, namespace: str) -> dict[str, t.Any]:
     }
 
 
-def wait(cluster: Cluster, namespace: str, seconds: float) -> dict[str, t.Any]:
+def wait(cluster: Cluster, options: dict[str, t.Any]) -> dict[str, t.Any]:
     """read(), again and again until every Service is served or the time is over."""
-    deadline = time.monotonic() + seconds
+    deadline = time.monotonic() + options["timeout"]
     while True:
-        seen = read(cluster, namespace)
+        seen = read(cluster, options["namespace"], options["lb_class"])
         if services.settled(seen["services"]) or time.monotonic() >= deadline:
             return seen
         time.sleep(POLL_SECONDS)
@@ -280,12 +284,13 @@ def main() -> None:
     module = AnsibleModule(
         argument_spec=argument_spec(
             namespace={"type": "str", "default": "metallb-system"},
+            lb_class={"type": "str", "default": ""},
             timeout={"type": "int", "default": 0},
         ),
         mutually_exclusive=MUTUALLY_EXCLUSIVE,
         supports_check_mode=True,
     )
-    finish(module, lambda: wait(connect(module), module.params["namespace"], module.params["timeout"]))
+    finish(module, lambda: wait(connect(module), module.params))
 
 
 if __name__ == "__main__":

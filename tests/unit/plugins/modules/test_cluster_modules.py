@@ -219,6 +219,12 @@ class TestRelease:
 
 
 class TestServicesInfo:
+    @pytest.mark.parametrize("wanted, told", [("", ["default/plain"]), ("lan", ["default/classed"]), ("x", [])])
+    def test_only_services_of_the_class_that_is_served(self, monkeypatch, wanted, told):
+        on(monkeypatch, loadbalancer_services_info, FakeCluster(service("plain"), service("classed", cls="lan")))
+        result = run(loadbalancer_services_info, monkeypatch, lb_class=wanted, **KUBECONFIG)
+        assert [one["name"] for one in result["services"]] == told
+
     def test_everything_at_once(self, monkeypatch):
         speaker = {
             "kind": "Pod",
