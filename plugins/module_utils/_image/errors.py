@@ -10,4 +10,4 @@ class ImageError(Exception):
 
 
 class NoRuntimeError(ImageError):
-    """The node runs no container runtime that images could be put into."""
+    """The node has no container runtime that images could be put into: none runs, or nothing speaks to it."""

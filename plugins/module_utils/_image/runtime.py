@@ -42,7 +42,7 @@ class Runtime(t.NamedTuple):
 
 
 def find(exists: Exists, which: Which) -> Runtime:
-    """This node's runtime; NoRuntimeError if there is none, ImageError if nothing speaks to it.
+    """This node's runtime; NoRuntimeError if there is none, or nothing that speaks to it.
 
     Docker has a containerd beside it, and a node may have docker for other things: what only Kubernetes uses is first.
     """
@@ -88,8 +88,8 @@ def _crictl(which: Which) -> Program:
     return Crictl([path, "--runtime-endpoint", endpoint, "--image-endpoint", endpoint], loader)
 
 
-def _speechless(runtime: str, program: str, package: str) -> ImageError:
-    return ImageError(
+def _speechless(runtime: str, program: str, package: str) -> NoRuntimeError:
+    return NoRuntimeError(
         f"No image can be put into this node's {runtime}, as there is no {program}: install {package}, or have the "
         "nodes fetch the image from a registry (deploy_registry)."
     )
