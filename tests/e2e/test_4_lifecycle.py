@@ -118,7 +118,7 @@ def test_by_a_registry_and_back(home: Home) -> None:
     settings = f"/etc/containerd/certs.d/{REGISTRY}"
     nodes = [f"node{number}" for number in range(1, 4)]
     for node in nodes:
-        home.on(node, f"mkdir -p {settings} && cat > {settings}/hosts.toml", stdin=f'server = "http://{REGISTRY}"\n')
+        home.on(node, f"mkdir -p {settings} && cat > {settings}/hosts.toml", stdin=f'[host."http://{REGISTRY}"]\n')
     options = {"deploy_registry": f"{REGISTRY}/home", "deploy_registry_secure": False}
     checked = home.site("--tags=deploy", "--check", "--extra-vars", json.dumps(options))
     assert checked.returncode == 0 and running_image(home) == before, checked.output

@@ -17,6 +17,12 @@ SHOWN_EVENTS = 4
 
 # What a container waits for when nothing is wrong: no news for a person.
 ORDINARY_REASONS = ("ContainerCreating", "PodInitializing")
+# What container runtimes say of a registry that they take for one with HTTPS.
+PLAIN_HTTP = "server gave HTTP response to HTTPS client"
+PLAIN_HTTP_REMEDY = (
+    "The registry speaks plain HTTP, and that node's container runtime has to be told so: the README of role deploy, "
+    "'Into the nodes, or by a registry', shows the file."
+)
 REMEDIES = {
     "ErrImageNeverPull": "The image is not on that node: the node must be in the inventory's group nodes; run "
     "the deploy stage.",
@@ -150,9 +156,13 @@ def report(one: State, kind: str, namespace: str, pods: list[Found], events: lis
         lines += [f"  log: {line}" for line in logs.get(name, "").splitlines()[-LOG_LINES:]]
     if not broken:
         lines += [f"  event: {text}" for text in events_about(events, [one.name])]
-    remedies = {REMEDIES[reason] for reason in (trouble(pod)[0] for pod in broken) if reason in REMEDIES}
+    remedies = {_remedy(*trouble(pod)) for pod in broken} - {""}
     lines += sorted(remedies) or [f"Look at: kubectl -n {namespace} describe pods"]
     return "\n".join(lines)
+
+
+def _remedy(reason: str, message: str) -> str:
+    return PLAIN_HTTP_REMEDY if PLAIN_HTTP in message else REMEDIES.get(reason, "")
 
 
 def _is_news(event: str, reason: str, message: str) -> bool:

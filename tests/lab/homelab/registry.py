@@ -58,7 +58,8 @@ def mirrors() -> Mapping[str, str]:
         )
         for registry in STOOD_IN_FOR
     }
-    files[f"{MIRRORS}/{NAME}:{PORT}/hosts.toml"] = f'server = "{here}"\n'
+    # containerd 1.6 asks the server of a file without such a section by HTTPS whatever it says.
+    files[f"{MIRRORS}/{NAME}:{PORT}/hosts.toml"] = f'[host."{here}"]\n'
     return files
 
 

@@ -42,3 +42,5 @@ def test_nodes_ask_the_lans_registry_under_the_name_an_image_is_pushed_by() -> N
     assert settings["host"][url]["override_path"]
     place, _, _ = registry.repository("nginx").rpartition("/library")
     assert url == f"http://{registry.NAME}:{registry.PORT}/v2/{place}"
+    own = tomllib.loads(registry.mirrors()[f"/etc/containerd/certs.d/{registry.NAME}:{registry.PORT}/hosts.toml"])
+    assert list(own["host"]) == [f"http://{registry.NAME}:{registry.PORT}"]

@@ -156,6 +156,19 @@ def test_whose_log_tells_most(state, restarts, expected):
     assert rollout.container_for_log(pod(state=state, restarts=restarts)) == expected
 
 
+@pytest.mark.parametrize(
+    ("cause", "remedy"),
+    [
+        ("dial tcp 192.168.2.1:5000: connection refused", "check deploy_image"),
+        ('Head "https://192.168.2.1:5000/v2/": http: server gave HTTP response to HTTPS client', "speaks plain HTTP"),
+    ],
+)
+def test_a_registry_that_the_runtime_takes_for_another_has_a_remedy_of_its_own(cause, remedy):
+    broken = [pod(name, waiting={"reason": "ErrImagePull", "message": cause}) for name in ("w-1", "w-2")]
+    text = rollout.report(rollout.State("w", False, 0, 2), "Deployment", "ns", broken, [], {})
+    assert remedy in text.splitlines()[-1] and text.count(remedy) == 1
+
+
 def test_events_that_only_repeat_the_state_are_left_out():
     cause = "dial tcp: lookup registry.invalid on 192.168.2.1:53: no such host, and this is the cause"
     broken = pod("w-1", waiting={"reason": "ImagePullBackOff", "message": f"Back-off pulling: {cause}"})
