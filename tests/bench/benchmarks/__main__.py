@@ -1,6 +1,6 @@
 # Copyright (c) 2026, Lantern contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""`make bench`: measures, keeps the raw results in the cache, writes docs/benchmarks.md and its picture."""
+"""`make bench`: measures, adds the results to docs/benchmarks.json, writes docs/benchmarks.md and its picture."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 from homelab.shell import LabError, paint, stage
 
-from . import clients, lab, machine, metallb, picture, report
+from . import clients, kept, lab, machine, metallb, picture, report
 from .api import ClusterApi, RefusedError
 from .audit import start as start_audit
 from .catalogue import scenarios
@@ -39,12 +39,14 @@ def main(arguments: list[str] | None = None) -> int:
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
         signal.signal(number, lambda received, _: sys.exit(128 + received))
     try:
-        kept = [json.loads(file.read_text()) for file in options.render]
-        results = report.merge(kept) if kept else _measure(options)
-    except LabError as error:
+        if options.render is None:
+            added = [_measure(options)]
+        else:
+            added = [json.loads(file.read_text()) for file in options.render]
+        _write(added, options.output)
+    except (LabError, OSError, ValueError) as error:
         print(f"bench: {error}", file=sys.stderr)
         return 1
-    _write(results, options.output)
     return 0
 
 
@@ -63,7 +65,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--minutes", type=_positive, default=30, metavar="N", help="of bad cables (default 30)")
     parser.add_argument("--output", type=Path, default=lab.PROJECT / "docs", metavar="FOLDER", help="default: docs")
     parser.add_argument(
-        "--render", type=Path, nargs="+", default=[], metavar="FILE", help="measure nothing: one page of raw results"
+        "--render", type=Path, nargs="*", metavar="FILE", help="measure nothing: add these raw results, write the page"
     )
     return parser
 
@@ -191,9 +193,17 @@ def _allocate(contenders: list[str], runs: int) -> dict[str, dict[str, list[floa
     return found
 
 
-def _write(results: dict[str, Any], folder: Path) -> None:
+def _write(added: Iterable[kept.Results], folder: Path) -> None:
+    """Add results to those in `folder`, and make page and picture of all."""
     folder.mkdir(parents=True, exist_ok=True)
-    page = folder / "benchmarks.md"
+    file, page = folder / "benchmarks.json", folder / "benchmarks.md"
+    several: list[kept.Results] = json.loads(file.read_text()) if file.exists() else []
+    for results in added:
+        counted = {row.key for item in scenarios(Extent.of(results["options"])) for row in item.rows if row.counted}
+        several = kept.add(several, results, counted)
+    results = kept.merge(several)
+    lines = (json.dumps(one, separators=(",", ":")) for one in several)
+    file.write_text("[\n" + ",\n".join(lines) + "\n]\n")
     page.write_text(report.markdown(results))
     if curves := report.curves(results):
         (folder / report.PICTURE).write_text(picture.burst(curves))

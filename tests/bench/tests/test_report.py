@@ -8,7 +8,7 @@ import xml.etree.ElementTree as ElementTree
 from typing import Any
 
 import pytest
-from benchmarks import picture, report
+from benchmarks import kept, picture, report
 from benchmarks.catalogue import scenarios, tables
 from benchmarks.scenario import Extent
 
@@ -58,14 +58,52 @@ def test_rows_hold_target_both_contenders_and_the_ratio(results: dict[str, Any])
 def test_results_of_several_measurements_make_one_page(results: dict[str, Any]) -> None:
     more = {
         **results,
+        "machine": {"Kernel": "6.2"},
+        "versions": {"lantern": "1.1"},
         "options": {"sizes": [5000]},
         "sessions": [_session("lantern", 1, burst_last__5000=130.0), _session("lantern", 1, single_p50=26.0)],
         "micro": {},
     }
-    page = report.markdown(report.merge([results, more]))
+    page = report.markdown(kept.merge(kept.add([results], more, ())))
     assert _row(page, "5,000 Services created by 8 clients")[3:] == ["", "130", "–", ""]
-    assert _row(page, "One Service on an idle cluster")[4:] == ["20 (20–26)", "40", "2×"]
+    assert _row(page, "One Service on an idle cluster")[4:] == ["26", "40", "1.54×"], "the latest of each contender"
+    assert _row(page, "1,000 Services created by 8 clients")[4:] == ["22 (21–23)", "80, failed 1×", "3.64×"]
     assert _row(page, "One more address out of a /16")[4] == "8.5 (8–9)"
+    assert "| Kernel | 6.1 and 6.2 |" in page and "| Measured | Lantern 1.0 and 1.1, MetalLB v0.16.1 |" in page
+
+
+def test_a_row_measured_again_leaves_nothing_of_the_earlier_time(results: dict[str, Any]) -> None:
+    again = _session("metallb", 1, burst_last__1000=70.0)
+    again |= {"writes": {"burst@1000": {"controller: patch": 1}}, "curve": [[0.0, 0.3]]}
+    results["sessions"][3] |= {"writes": {"burst@1000": {"controller: update": 2}}, "curve": [[0.0, 0.2]]}
+    results["sessions"][3]["samples"] = {"burst_last@1000": [1.0], "single_p50": [40.0, 41.0]}
+    more = {**results, "sessions": [again], "micro": {"metallb": {"allocate": [1.0]}}}
+    first, second = kept.add(kept.add([], results, {"single_p50", "burst_last@1000"}), more, ())
+    theirs = [session for session in first["sessions"] if session["contender"] == "metallb"]
+    assert [list(session["values"]) for session in theirs] == [["single_p50"]] * 3
+    assert theirs[0]["samples"] == {"single_p50": [40.0, 41.0]}
+    assert [session["failures"] for session in theirs] == [{}] * 3, "what failed then was done again"
+    assert theirs[0]["writes"] == {} and theirs[0]["curve"] == []
+    assert list(first["micro"]) == ["lantern"] and second["sessions"] == [again]
+    ours = [session for session in first["sessions"] if session["contender"] == "lantern"]
+    assert ours == results["sessions"][:3]
+
+
+def test_results_that_are_all_measured_again_go(results: dict[str, Any]) -> None:
+    assert kept.add([results], results, ()) == [results]
+
+
+def test_samples_that_no_page_shows_are_not_kept(results: dict[str, Any]) -> None:
+    results["sessions"][0]["samples"] = {"cut_cached_p95": [0.5, 0.6], "arp_p50@1000": [200.0] * 3000}
+    results["sessions"][1]["curve"] = [[0.0, 0.2]]
+    (slim,) = kept.add([], results, {"cut_cached_p95"})
+    assert slim["sessions"][0]["samples"] == {"cut_cached_p95": [0.5, 0.6]}
+    assert [session["curve"] for session in slim["sessions"][:2]] == [[[0.0, 0.1], [0.5, 0.9]], []]
+
+
+def test_no_results_make_no_page() -> None:
+    with pytest.raises(ValueError, match="measure something"):
+        kept.merge([])
 
 
 def test_a_target_that_is_missed_is_said_so(results: dict[str, Any]) -> None:
