@@ -35,4 +35,6 @@ class Bulletin:
     interfaces: Mapping[str, bytes] = field(default_factory=dict)
     """MAC addresses (6 bytes) of the interfaces that can announce now, by name."""
     tenures: Mapping[bytes, Tenure] = field(default_factory=dict)
-    """What it announces, by VIP key."""
+    """What it owns, and announces but for `in_use`, by VIP key."""
+    in_use: frozenset[bytes] = frozenset()
+    """Packed addresses (4 or 16 bytes) that it owns but does not announce, as a host outside the cluster has them."""

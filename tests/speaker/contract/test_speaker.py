@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from lablib.kube import ApiServer
+from lablib.kube import NAMESPACE, ApiServer
 from lablib.netns import NODE_ADDRESS, NODE_MAC, Bridge, Lan, ip
 from lablib.objects import (
     ADVERTISEMENTS,
@@ -30,6 +30,7 @@ from lablib.objects import (
 )
 from lablib.process import Lantern, Start, eventually
 from lablib.wire import Wire
+from lantern.adapters.kube.l2_status import l2_statuses_path
 from lantern.core.elect import owner
 from lantern.pools import parse_address
 from scapy.layers.l2 import ARP, Ether
@@ -63,6 +64,17 @@ def cluster(kube: ApiServer) -> ApiServer:
     make_endpoints(kube, "node1")
     give_address(kube)
     return kube
+
+
+def tells(frame: Ether, address: str) -> bool:
+    """Whether the node says in this frame that it has the address."""
+    return ARP in frame and (frame[ARP].psrc, frame[ARP].hwsrc) == (address, NODE_MAC)
+
+
+def announcers(cluster: ApiServer) -> list[str]:
+    """The nodes that say by ServiceL2Status that they announce something."""
+    # Whose status is not written yet says nothing.
+    return [item["status"]["node"] for item in cluster.get(l2_statuses_path(NAMESPACE))["items"] if "status" in item]
 
 
 def answers(lan: Lan, seconds: float = 1.0) -> bool:
@@ -226,11 +238,37 @@ def test_new_address_that_a_stranger_has_waits(cluster: ApiServer, lan: Lan, spe
     ip("-n", lan.client, "address", "add", f"{taken}/32", "dev", "eth0")
     give_address(cluster, taken)
     eventually(lambda: [item for item in events(cluster) if item["reason"] == "addressInUse"], 3, "an event")
-    assert "lantern_l2_in_use_elsewhere 1.0" in running.get("/metrics")[1]
+    metrics = running.get("/metrics")[1]
+    assert "lantern_l2_in_use_elsewhere 1.0" in metrics
+    assert 'lantern_services_withheld{reason="inUseElsewhere"} 1.0' in metrics
+    assert f'metallb_speaker_announced{{ip="{taken}"' not in metrics
+    assert running.said("not announced from here", reason="inUseElsewhere")
+    eventually(lambda: not announcers(cluster), 3, "no ServiceL2Status")
     ip("-n", lan.client, "address", "delete", f"{taken}/32", "dev", "eth0")
     eventually(lambda: [item for item in events(cluster) if item["reason"] == "addressFree"], 13, "an event")
     lan.ask(taken)
     eventually(lambda: lan.neighbour(taken) == NODE_MAC, 3, "an answer")
+    eventually(lambda: announcers(cluster) == ["node1"], 3, "a ServiceL2Status")
+    assert "lantern_l2_in_use_elsewhere 0.0" in running.get("/metrics")[1]
+
+
+def test_new_address_that_a_stranger_has_is_announced_anyway_when_told_to(
+    cluster: ApiServer, lan: Lan, speaker: Start
+) -> None:
+    running = speaker()
+    eventually(lambda: answers(lan), 3, "the speaker is at work")
+    taken = "192.168.2.200"
+    ip("-n", lan.client, "address", "add", f"{taken}/32", "dev", "eth0")
+    give_address(cluster, taken)
+    eventually(lambda: "lantern_l2_in_use_elsewhere 1.0" in running.get("/metrics")[1], 3, "it waits")
+    found = eventually(lambda: [item for item in events(cluster) if item["reason"] == "addressInUse"], 3, "an event")
+    annotation = "lantern.homelab/announce-anyway"
+    assert f"annotation {annotation}=true" in found[0]["message"]
+    with Wire(lan.client) as wire:
+        cluster.patch(f"{SERVICES}/web", {"metadata": {"annotations": {annotation: "true"}}})
+        frames = wire.frames(3, until=lambda frame: tells(frame, taken))
+    assert any(tells(frame, taken) for _, frame in frames), "gratuitous ARP"
+    assert f'metallb_speaker_announced{{ip="{taken}"' in running.get("/metrics")[1]
 
 
 def test_ipv6_address_is_announced(cluster: ApiServer, lan: Lan, speaker: Start) -> None:

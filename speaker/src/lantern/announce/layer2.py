@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass
 
 from prometheus_client import Counter, Gauge
@@ -22,7 +22,7 @@ from lantern.adapters.packet_filter import Kind
 from lantern.adapters.rtnetlink import is_local
 from lantern.announce.port import IPV6_KINDS, Port
 from lantern.l2.announcing import Announcing, Answered, Effect, Options, Purpose, SendFrame
-from lantern.l2.claims import Claim, Stage
+from lantern.l2.claims import Claim
 from lantern.l2.conflicts import ConflictSeen
 from lantern.l2.probing import PROBES, FoundFree, FoundInUse
 from lantern.l2.responder import Dropped, DropReason
@@ -131,10 +131,10 @@ class Layer2Announcer:
         """Names of the interfaces that answer now."""
         return frozenset(self._ports)
 
-    def stage(self, address: Address) -> Stage | None:
-        """How far announcing an address has come; None when it is not claimed."""
-        claim = self._machine.claims.of(address)
-        return claim.stage if claim is not None else None
+    @property
+    def in_use(self) -> Set[Address]:
+        """Claimed addresses that are not announced, as another host has them."""
+        return self._machine.in_use
 
     async def who_has(
         self, addresses: Mapping[Address, frozenset[str] | None], seconds: float
@@ -219,8 +219,7 @@ class Layer2Announcer:
                 self._report(effect)
 
     def _report(self, report: Report) -> None:
-        in_use = sum(claim.stage is Stage.IN_USE for claim in self._machine.claims)
-        self._metrics.in_use_elsewhere.set(in_use)
+        self._metrics.in_use_elsewhere.set(len(self.in_use))
         self._tell(report)
 
     def _send(self, effect: SendFrame) -> None:

@@ -9,8 +9,9 @@ JSON, for people and for `lantern explain`:
     speakers  by node, as this one hears them: ready, settled, leaving, interfaces (usable ones), addresses (VIPs)
     foreign   members of gossip that are no speakers of Lantern's
     addressed whether the node of the speaker that tells has its own address
-    services  by NAMESPACE/NAME: addresses, owner (null: nobody known), term, reason (why nobody may announce it);
-              on the page of a single one also next (null: nobody)
+    services  by NAMESPACE/NAME: addresses, owner (null: nobody known), term, in_use (addresses that the owner does not
+              announce, as a host outside the cluster has them), reason (why nobody may announce it); on the page of a
+              single one also next (null: nobody)
 
 Who would follow is worked out for one Service at a time: while a speaker computes it answers nobody.
 """
@@ -100,6 +101,7 @@ class AnnouncementPages:
             "addresses": [str(address) for address in service.addresses],
             "owner": owner,
             "term": tenure.term if tenure is not None else None,
+            "in_use": [str(item) for item in service.addresses if word is not None and item.packed in word.in_use],
             "reason": denied.reason.value if denied is not None else None,
         }
 
@@ -149,6 +151,7 @@ def told(page: Any, service: Service) -> Told | None:
             counts={name: word["addresses"] for name, word in speakers.items()},
             owner=said["owner"] or "",
             term=said["term"] or 0,
+            in_use=tuple(said["in_use"]),
             heir=said["next"] or "",
         )
     except (KeyError, TypeError, AttributeError):

@@ -8,8 +8,9 @@ server's snapshots and to the announcer. See docs/failover.md for the rules.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
+from ipaddress import ip_address
 from random import Random
 
 from lantern.app.failover_effects import Accuse, AnnounceAgain, Apply, AskLan, Effect, GaveUp, Left, Took
@@ -76,6 +77,8 @@ class Failover:
         self._snapshot: Snapshot | None = None
         self._current = False
         self._interfaces: Mapping[str, bytes] = {}
+        self._in_use: frozenset[bytes] = frozenset()
+        self._awaited: frozenset[bytes] = frozenset()
         self._started = 0.0
         self._ready = False
         self._settled_at = _NEVER
@@ -139,6 +142,13 @@ class Failover:
         self._standing.addressed = addressed
         self._touch(now)
 
+    def set_in_use(self, addresses: Iterable[Address], *, now: float) -> None:
+        """Those that this node owns but does not announce, as a host outside the cluster has them."""
+        in_use = frozenset(address.packed for address in addresses)
+        if in_use != self._in_use:
+            self._in_use = in_use
+            self._touch(now)
+
     def receive(self, peer: str, data: bytes, *, now: float) -> None:
         """What a node has sent to this one."""
         self._watch.receive(peer, data, now=now)
@@ -168,6 +178,11 @@ class Failover:
     def owners(self) -> Mapping[VipKey, str]:
         """Who owns each VIP, as far as this node knows."""
         return self._succession.owners
+
+    @property
+    def in_use(self) -> frozenset[Address]:
+        """What the owners of now do not announce, or those of before did not: a host outside the cluster has it."""
+        return frozenset(map(ip_address, self._awaited))
 
     @property
     def speakers(self) -> dict[str, Bulletin]:
@@ -272,6 +287,7 @@ class Failover:
         """One pass: what this node owns, announces and tells from now on."""
         assert self._snapshot is not None, "decided on what is known"
         self._become_ready(self._snapshot, lived)
+        self._follow_in_use()
         others = self._others(lived)
         if by_hash := self.by_hash:
             alive = {name for name in self._members.present if name not in self._deaths}
@@ -307,6 +323,21 @@ class Failover:
         self._watch.publish(word, now=now)
         self._watch.set_offers(outcome.offers, now=now)
         self._plan_next(outcome, lived)
+
+    def _follow_in_use(self) -> None:
+        """Remember beyond their owners' deaths which addresses a stranger has, until one of us announces them."""
+        told = [word for word in self._watch.speakers.values() if word.in_use]
+        if told or self._in_use or self._awaited:
+            words = tuple(self.speakers.values())
+            suspects = self._awaited.union(*(word.in_use for word in words))
+            self._awaited = frozenset(packed for packed in suspects if self._is_awaited(packed, words))
+
+    def _is_awaited(self, packed: bytes, words: Iterable[Bulletin]) -> bool:
+        vip = self._index.vip_of.get(packed)
+        if vip is None:
+            return False
+        owners = [word for word in words if vip.key in word.tenures]
+        return not owners or packed in max(owners, key=lambda word: word.tenures[vip.key].term).in_use
 
     def _tell(self, outcome: Outcome, lived: float) -> None:
         for change in outcome.taken:
@@ -369,6 +400,7 @@ class Failover:
             leaving=self._leave_at is not None,
             interfaces=self._interfaces,
             tenures=dict(self._succession.mine),
+            in_use=self._in_use,
         )
 
     # Who is asked before a speaker is held for dead.

@@ -11,7 +11,7 @@ from lantern.adapters.kube.writer import EventRecorder
 from lantern.adapters.logs import fields
 from lantern.adapters.vendors import describe
 from lantern.announce.layer2 import Report
-from lantern.core.model import Service
+from lantern.core.model import ANYWAY_ANNOTATION, Service
 from lantern.l2.conflicts import ConflictSeen
 from lantern.l2.probing import FoundFree, FoundInUse
 from lantern.pools import Address
@@ -19,6 +19,7 @@ from lantern.pools import Address
 log = logging.getLogger("lantern.layer2")
 
 _REMEDY = "give that host another address, or take this one out of the pools"
+_OR_ELSE = f"or have it announced all the same by the Service's annotation {ANYWAY_ANNOTATION}=true"
 
 
 class Layer2Reports:
@@ -38,7 +39,7 @@ class Layer2Reports:
                 self._record(report.address, "Warning", "addressConflict", message)
             case FoundInUse():
                 who = _who(report)
-                message = f"{report.address} is not announced, for another host has it: {who}; {_REMEDY}"
+                message = f"{report.address} is not announced, for another host has it: {who}; {_REMEDY}, {_OR_ELSE}"
                 log.warning("address in use elsewhere", extra=fields(ip=str(report.address), stranger=who))
                 self._record(report.address, "Warning", "addressInUse", message)
             case FoundFree(address=address, was_in_use=True):

@@ -85,6 +85,11 @@ class OwnerElection:
         self.machine.set_interfaces(usable, present=links.keys(), addressed=addressed, now=self._loop.now)
         self._loop.pump()
 
+    def set_in_use(self, addresses: Iterable[Address]) -> None:
+        """Those that this node owns but does not announce, as a host outside the cluster has them."""
+        self.machine.set_in_use(addresses, now=self._loop.now)
+        self._loop.pump()
+
     def receive(self, name: str, data: bytes) -> None:
         """A message that another node has sent to this one."""
         self.machine.receive(name, data, now=self._loop.now)

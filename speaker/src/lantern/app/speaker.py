@@ -26,7 +26,7 @@ from lantern.adapters.kube.reflector import Store, follow
 from lantern.adapters.kube.writer import Background, EventRecorder
 from lantern.adapters.links import Link, scan
 from lantern.adapters.rtnetlink import LinkEvents, is_local
-from lantern.announce.layer2 import Layer2Announcer
+from lantern.announce.layer2 import Layer2Announcer, Report
 from lantern.app import announcements
 from lantern.app.cluster_macs import ClusterMacs
 from lantern.app.configuration import ConfigurationKeeper, Sources
@@ -38,7 +38,7 @@ from lantern.app.owner_election import OwnerElection
 from lantern.app.process import run_until_stopped
 from lantern.app.reconcile import Reconciler
 from lantern.app.service_endpoints import ServiceEndpoints
-from lantern.core.announce import Decision, Vantage, claims_by_address, decide
+from lantern.core.announce import Decision, Vantage, claims_by_address, decide, in_force
 from lantern.core.announced import announced
 from lantern.core.freshness import FreshAddresses
 from lantern.core.model import L2Advertisement, PoolSpec, Service, Snapshot
@@ -95,7 +95,7 @@ class Speaker:
             settings.layer2,
             answer_ping=settings.answer_ping,
             is_cluster_mac=self._is_cluster_mac,
-            tell=self._reports.tell,
+            tell=self._found,
         )
         self._membership: Membership | None = None
         self._election: OwnerElection | None = None
@@ -214,11 +214,27 @@ class Speaker:
     def _announce(self, decided: Decision) -> None:
         """Put a decision into force, and tell of it."""
         if self._decided is None or self._decided.claims != decided.claims:
-            self._announcer.apply(claims_by_address(decided), fresh=self._fresh.addresses)
+            in_use = self._election.machine.in_use if self._election is not None else frozenset()
+            anyway = [claim.address for claim in decided.claims if claim.service.announced_anyway]
+            self._announcer.apply(claims_by_address(decided), fresh=self._fresh.addresses | in_use, forced=anyway)
         self._decided = decided
         self._fresh.decided(decided, self._is_owned)
-        self._l2_statuses.want(announced(decided))
-        self._decision_reports.tell(decided)
+        self._tell(decided)
+
+    def _found(self, report: Report) -> None:
+        """Something was found on the wire about an address."""
+        self._reports.tell(report)
+        if self._decided is not None:
+            self._tell(self._decided)
+
+    def _tell(self, decided: Decision) -> None:
+        """Let the other speakers and the cluster know how much of a decision is carried out."""
+        in_use = self._announcer.in_use
+        if self._election is not None:
+            self._election.set_in_use(in_use)
+        told = in_force(decided, self._settings.node_name, in_use)
+        self._l2_statuses.want(announced(told))
+        self._decision_reports.tell(told)
 
     def _is_owned(self, address: Address) -> bool:
         """Whether another node announces the address that this one does not."""

@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 from dataclasses import dataclass, field
 
 from lantern.core.candidates import Candidacy, Fit, World
@@ -122,6 +122,23 @@ def announcement(
     return tuple(
         Claim(address=address, service=service, pool=fit.pool, interfaces=interfaces) for address in service.addresses
     )
+
+
+def in_force(decision: Decision, node: str, in_use: Set[Address]) -> Decision:
+    """The decision as far as it can be carried out, `in_use` being addresses that a host outside the cluster has."""
+    if not in_use:
+        return decision
+    return Decision({key: _left(verdict, node, in_use) for key, verdict in decision.verdicts.items()})
+
+
+def _left(verdict: Verdict, node: str, in_use: Set[Address]) -> Verdict:
+    if isinstance(verdict, Withheld) or not any(claim.address in in_use for claim in verdict):
+        return verdict
+    if left := tuple(claim for claim in verdict if claim.address not in in_use):
+        return left
+    service, reason = verdict[0].service, Reason.IN_USE_ELSEWHERE
+    sentence = f'node "{node}" owns "{service.key}" and does not announce it: {reason.meaning}'
+    return Withheld(service=service, denied=Denied(reason, sentence))
 
 
 def claims_by_address(decision: Decision) -> dict[Address, frozenset[str] | None]:

@@ -12,10 +12,12 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from lantern.core.model import Endpoint, L2Advertisement, Node, PoolSpec, Service
+from lantern.core.model import ANYWAY_ANNOTATION, Endpoint, L2Advertisement, Node, PoolSpec, Service
 from lantern.core.pool_index import PoolIndex
 from lantern.core.requests import Denied, quoted
 from lantern.reasons import Reason
+
+_KEPT_ANNOTATIONS = ("/allow-shared-ip", ANYWAY_ANNOTATION)
 
 
 class Candidate(NamedTuple):
@@ -52,12 +54,12 @@ class World:
 
 def announced_part(service: Service) -> Service:
     """The Service without what makes no difference to who announces it: a change of its ports, say, is none then."""
-    shared = {name: value for name, value in service.annotations.items() if name.endswith("/allow-shared-ip")}
+    kept = {name: value for name, value in service.annotations.items() if name.endswith(_KEPT_ANNOTATIONS)}
     return Service(
         key=service.key,
         uid=service.uid,
         labels=service.labels,
-        annotations=shared,
+        annotations=kept,
         is_load_balancer=service.is_load_balancer,
         lb_class=service.lb_class,
         local_traffic_only=service.local_traffic_only,

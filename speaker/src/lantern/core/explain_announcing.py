@@ -14,7 +14,7 @@ from enum import Enum
 from lantern.core.announced import Announcer
 from lantern.core.candidates import Fit
 from lantern.core.elect import owner as first_by_hash
-from lantern.core.model import Node, Service, ServiceKey, Snapshot
+from lantern.core.model import ANYWAY_ANNOTATION, Node, Service, ServiceKey, Snapshot
 from lantern.core.requests import Denied
 from lantern.core.spread import Field, can, place
 from lantern.core.vips import Vip, VipIndex
@@ -37,6 +37,8 @@ _REMEDIES: Mapping[Reason, str] = {
     Reason.NO_INTERFACE: "plug in one of these interfaces of {node}, or change the L2Advertisements",
     Reason.NO_CARRIER: "plug in the cable of {node}",
     Reason.NODE_ADDRESS_LOST: "give {node} its address back; if it has another one now, delete the pod of its speaker",
+    Reason.IN_USE_ELSEWHERE: "give that host another address, take this one out of the pools, or annotate the Service "
+    f"with {ANYWAY_ANNOTATION}=true",
     Reason.STARTING: "wait a few seconds",
 }
 
@@ -85,6 +87,8 @@ class Told:
     """How many VIPs the nodes own."""
     owner: str = ""
     term: int = 0
+    in_use: tuple[str, ...] = ()
+    """Addresses that the owner does not announce, as a host outside the cluster has them."""
     heir: str = ""
 
 
@@ -129,7 +133,7 @@ class Announcing:
 
     state: str
     reason: Reason | None = None
-    """Why nobody may announce it."""
+    """Why nobody may announce it, or the owner does not."""
     remedy: str = ""
     why: str = ""
     """Why this node."""
@@ -176,6 +180,7 @@ class _Case:
         self._fit = fit
         self._vip = vip
         self._told = evidence.told
+        self._in_use = evidence.told.in_use if evidence.told else ()
         self._announcers = [item for item in evidence.announcers if item.service == service.key]
         self._owners, self._source = self._found(evidence)
         self._counts = dict(evidence.told.counts) if evidence.told else self._counted(evidence.announcers)
@@ -185,9 +190,12 @@ class _Case:
 
     def explained(self, conflicts: tuple[Sighting, ...]) -> Announcing:
         owner = self._owners[0] if self._owners else ""
+        reason = Reason.IN_USE_ELSEWHERE if self._in_use else None
         heir = self._told.heir if self._told is not None else self._elected(without=owner)
         return Announcing(
             state=self._state(),
+            reason=reason,
+            remedy=_REMEDIES[reason] if reason is not None else "",
             why=self._why_owner(owner) if owner else "",
             next=self._why_next(heir, owner) if heir else self._why_nobody(owner),
             source=self._source,
@@ -296,6 +304,8 @@ class _Case:
             return f"Nobody announces {listed}, as far as is known."
         if len(self._owners) > 1:
             return f"{_listed(self._owners)} announce {listed}, each of them."
+        if self._in_use:
+            return f"{self._owners[0]} owns {listed}, and does not announce {_listed(self._in_use)}."
         return f"{self._owners[0]} announces {listed} on {self._interfaces(self._owners[0])}."
 
     def _interfaces(self, owner: str) -> str:
@@ -368,7 +378,7 @@ class _Case:
         candidate = next((item for item in self._vip.candidates if item.node == name), None)
         load = _carries(self._counts.get(name, 0), candidate.weight if candidate is not None else 0)
         if name in self._owners:
-            return Row(name, f"announces; {load}")
+            return Row(name, f"{'owns it' if self._in_use else 'announces'}; {load}")
         state = "next" if name == heir else "could"
         return Row(name, f"{state}; {load}", _plainly(Reason.NOT_OWNER))
 

@@ -15,6 +15,8 @@ ANNOTATION_PREFIXES = ("metallb.io/", "metallb.universe.tf/")
 """Where Services ask for things; the first prefix that has a key wins."""
 TAKEN_OVER_ANNOTATION = "lantern.homelab/taken-over-by"
 """On a Service without an address, written by a controller that took over from one that may still be writing."""
+ANYWAY_ANNOTATION = "lantern.homelab/announce-anyway"
+"""On a Service: "true" has its addresses announced although another host has them."""
 HOST_PARTS_ANNOTATION = "lantern.homelab/ipv6-host-parts"
 """On an IPAddressPool: comma-separated IPv6 ranges or CIDRs that are completed by the nodes' own prefix."""
 PINS_ANNOTATION = "lantern.homelab/pinned"
@@ -93,7 +95,7 @@ class Service:
     created: str = ""
     labels: Mapping[str, str] = field(default_factory=dict)
     annotations: Mapping[str, str] = field(default_factory=dict)
-    """Only those under ANNOTATION_PREFIXES, and TAKEN_OVER_ANNOTATION."""
+    """Only those under ANNOTATION_PREFIXES, TAKEN_OVER_ANNOTATION and ANYWAY_ANNOTATION."""
     is_load_balancer: bool = True
     lb_class: str = ""
     families: tuple[int, ...] = (4,)
@@ -124,6 +126,11 @@ class Service:
     def sharing_key(self) -> str:
         """Services with the same key may share an address; empty: shares with nobody."""
         return self.annotation("allow-shared-ip") or ""
+
+    @property
+    def announced_anyway(self) -> bool:
+        """Whether its addresses are announced even while another host has them."""
+        return self.annotations.get(ANYWAY_ANNOTATION) == "true"
 
     @property
     def backend_key(self) -> str:

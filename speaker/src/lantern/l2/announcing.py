@@ -92,6 +92,8 @@ class Announcing:
         self._watch = ConflictWatch()
         self._echo = EchoResponder(self._claims, TokenBucket(rate=options.pings_per_second, burst=100))
         self._effects: list[Effect] = []
+        self.in_use: set[Address] = set()
+        """Those that are not announced, as somebody else has them; to be read only."""
         self.has_news = False
         """Whether the caller is to drain, and to ask for the next timer again."""
 
@@ -118,6 +120,7 @@ class Announcing:
         change = _difference(before, wanted)
         for address in change.lost:
             self._claims.remove(address)
+            self.in_use.discard(address)
             for part in (self._bursts, self._probing, self._watch):
                 part.stop(address)
         for address in change.gained:
@@ -232,6 +235,7 @@ class Announcing:
 
     def _announce(self, claim: Claim, now: float) -> None:
         claim.stage = Stage.ANNOUNCED
+        self.in_use.discard(claim.address)
         self._bursts.start(claim.address, now=now)
 
     def _move(self, address: Address, now: float) -> None:
@@ -274,6 +278,7 @@ class Announcing:
                     self._effects.append(found)
                 case FoundInUse():
                     claim.stage = Stage.IN_USE
+                    self.in_use.add(claim.address)
                     self._effects.append(found)
                 case _:
                     self._send(claim, Purpose.PROBE)

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What speakers send each other, as bytes. One message is one datagram; numbers are in network order.
 
-    every message   "LW", version 1, kind
+    every message   "LW", version 2, kind
     Probe, Answer   number u32, stamp
     Page            boot u32, version u32, page u16 of u16, word, entries
     Delta           boot u32, from version u32, to version u32, word, entries, count u16 of keys, keys
@@ -11,9 +11,10 @@
     Offer           entries
 
 A stamp is (boot, version) of the sender's bulletin and (boot, version) of the receiver's as the sender has it;
-version 0 is none. A word is flags u8, count u8, and so many interfaces: a name and 6 bytes of MAC address. An entry is
-a key, a term u32 and an age in milliseconds u32; entries fill the rest of the message. Keys and names have their length
-in front as u8. Messages of another version are dropped.
+version 0 is none. A word is flags u8, count u8, and so many interfaces: a name and 6 bytes of MAC address; then count
+u8, and so many addresses that are in use elsewhere. An entry is a key, a term u32 and an age in milliseconds u32;
+entries fill the rest of the message. Keys, addresses and names have their length in front as u8. Messages of another
+version are dropped.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ from typing import NamedTuple
 
 from lantern.tenure import Bulletin, Tenure
 
-MAGIC = b"LW\x01"
+MAGIC = b"LW\x02"
 MAX_BYTES = 1200
 """Of one message: with gossip's seal around it still within what every link carries."""
 
@@ -47,6 +48,8 @@ _MAX_PAGES = 512
 """Of one bulletin: far more VIPs than a home has, and little enough to be kept for a peer that never sends them all."""
 MAX_INTERFACES = 32
 """Told to the others at most; their names have up to 15 bytes each (Linux, IFNAMSIZ)."""
+_MAX_IN_USE = 16
+"""Told to the others at most: more strangers in its pools no home should have, and they are in every message."""
 
 
 class Kind(IntEnum):
@@ -260,11 +263,13 @@ class _Reader:
     def word(self) -> Bulletin:
         flags, count = self.take(2)
         interfaces = {self.name(): self.take(_MAC_BYTES) for _ in range(count)}
+        (in_use,) = self.take(1)
         return Bulletin(
             ready=bool(flags & _READY),
             settled=bool(flags & _SETTLED),
             leaving=bool(flags & _LEAVING),
             interfaces=interfaces,
+            in_use=frozenset(self.key() for _ in range(in_use)),
         )
 
     def entries(self) -> dict[bytes, tuple[int, float]]:
@@ -289,7 +294,9 @@ def _head(kind: Kind) -> bytes:
 def _word(bulletin: Bulletin) -> bytes:
     flags = _READY * bulletin.ready | _SETTLED * bulletin.settled | _LEAVING * bulletin.leaving
     interfaces = sorted(bulletin.interfaces.items())[:MAX_INTERFACES]
-    return bytes((flags, len(interfaces))) + b"".join(_sized(name.encode()) + mac for name, mac in interfaces)
+    in_use = sorted(bulletin.in_use)[:_MAX_IN_USE]
+    listed = [_sized(name.encode()) + mac for name, mac in interfaces]
+    return bytes((flags, len(interfaces))) + b"".join(listed) + bytes((len(in_use),)) + b"".join(map(_sized, in_use))
 
 
 def _entry(key: bytes, term: int, age_seconds: float) -> bytes:

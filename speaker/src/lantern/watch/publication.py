@@ -98,4 +98,5 @@ def _with(word: Bulletin, tenures: dict[bytes, Tenure]) -> Bulletin:
         leaving=word.leaving,
         interfaces=word.interfaces,
         tenures=tenures,
+        in_use=word.in_use,
     )

@@ -91,7 +91,7 @@ class Desk:
 
 def test_owners_and_terms() -> None:
     theirs = {packed(1): Tenure(4, 900.0), packed(2): Tenure(2, 900.0)}
-    desk = Desk(cluster("abc"), b=replace(WORD, tenures=theirs), c=WORD)
+    desk = Desk(cluster("abc"), b=replace(WORD, tenures=theirs, in_use=frozenset({packed(2)})), c=WORD)
     page = desk.overview()
     assert (page["node"], page["election"], page["foreign"]) == ("a", "owner", [])
     assert page["speakers"]["b"] == {
@@ -101,8 +101,10 @@ def test_owners_and_terms() -> None:
         "interfaces": ["eth0", "eth1"],
         "addresses": 2,
     }
-    assert page["services"]["default/web-1"] == {"addresses": ["10.9.0.1"], "owner": "b", "term": 4, "reason": None}
-    bare = {"addresses": [], "owner": None, "term": None, "reason": "noIPAllocated"}
+    web = {"addresses": ["10.9.0.1"], "owner": "b", "term": 4, "in_use": [], "reason": None}
+    assert page["services"]["default/web-1"] == web
+    assert page["services"]["default/web-2"]["in_use"] == ["10.9.0.2"]
+    bare = {"addresses": [], "owner": None, "term": None, "in_use": [], "reason": "noIPAllocated"}
     assert page["services"]["default/bare"] == bare
     for key, entry in page["services"].items():
         about = desk.about(key.removeprefix("default/"))
@@ -124,8 +126,8 @@ def test_heirs_are_those_of_the_machine() -> None:
 
 def test_what_nobody_owns() -> None:
     desk = Desk(cluster("abc", "web-2", vips=2), c=WORD)
-    idle = {"addresses": ["10.9.0.2"], "owner": None, "term": None, "reason": "noServingEndpoint", "next": None}
-    assert desk.about("web-2") == idle
+    idle = {"addresses": ["10.9.0.2"], "owner": None, "term": None, "in_use": []}
+    assert desk.about("web-2") == {**idle, "reason": "noServingEndpoint", "next": None}
     desk.failover._succession.owners.clear()
     assert desk.about("web-1")["owner"] is None and desk.about("web-1")["next"] == "c"
     assert desk.pages().about("default/unknown") is None and desk.pages().about("") is None
@@ -154,12 +156,14 @@ def test_node_that_cannot_announce_is_not_elected() -> None:
 
 
 def test_it_is_read_back() -> None:
-    desk = Desk(cluster("abc"), b=replace(WORD, tenures={packed(1): Tenure(4, 900.0)}), c=WORD)
+    word = replace(WORD, tenures={packed(1): Tenure(4, 900.0)}, in_use=frozenset({packed(1)}))
+    desk = Desk(cluster("abc"), b=word, c=WORD)
     page = desk.page("web-1")
     web = desk.index.service(next(key for key in desk.index.services if key.name == "web-1"))
     found = told(page, web)
     assert found is not None
     assert (found.by, found.owner, found.term, found.by_hash) == ("a", "b", 4, False)
+    assert found.in_use == ("10.9.0.1",)
     assert found.heir == page["services"]["default/web-1"]["next"] and found.counts["b"] == 1
     assert set(found.speakers["c"].interfaces) == {"eth0", "eth1"} and found.speakers["c"].settled
 

@@ -115,7 +115,7 @@ def test_from_objects_alone() -> None:
 
 
 def test_with_the_word_of_the_speaker_on_this_host() -> None:
-    said = {"addresses": ["192.168.2.128"], "owner": "node2", "term": 2, "next": None, "reason": None}
+    said = {"addresses": ["192.168.2.128"], "owner": "node2", "term": 2, "in_use": [], "next": None, "reason": None}
     word = {"ready": True, "settled": True, "leaving": False, "interfaces": ["eth0"], "addresses": 1}
     page = {
         "node": "node2",

@@ -415,3 +415,70 @@ def test_hash_can_be_asked_for() -> None:
     desk.failover.leave(now=desk.now)
     desk.run(2)
     assert desk.seen(effects.Left)
+
+
+def waits(desk: Desk) -> bool:
+    return IP in desk.failover.in_use
+
+
+def follow(desk: Desk) -> None:
+    """Until this node has followed the owner, and no longer."""
+    desk.settle()
+    for _ in range(200):
+        if desk.announced:
+            return
+        desk.run(0.01)
+    raise AssertionError("it has not followed")
+
+
+@pytest.mark.parametrize("farewell", [True, False])
+def test_what_a_stranger_has_is_known_beyond_its_owner(farewell: bool) -> None:
+    desk = Desk(snapshot("a", "b"))
+    desk.member("b", tenures={IP.packed: Tenure(1, 900.0)}, in_use=frozenset({IP.packed}))
+    desk.run(2)
+    assert waits(desk) and not desk.announced
+    desk.answering.clear()
+    if farewell:
+        desk.failover.set_members({}, now=desk.now)
+    else:
+        desk.member("b", Presence.FAILED)
+    follow(desk)
+    assert desk.announced and waits(desk), "whoever follows has to ask first"
+    desk.failover.set_in_use([IP], now=desk.now)
+    desk.run(0.1)
+    (bulletin,) = [word for name, word in desk.failover.speakers.items() if name == "a"]
+    assert bulletin.in_use == {IP.packed} and waits(desk)
+    desk.failover.set_in_use([], now=desk.now)
+    desk.run(0.1)
+    assert not waits(desk)
+
+
+def test_what_is_announced_at_last_is_not_in_use_any_more() -> None:
+    desk = Desk(snapshot("a", "b"))
+    desk.member("b", tenures={IP.packed: Tenure(1, 900.0)}, in_use=frozenset({IP.packed}))
+    desk.run(2)
+    desk.answering["b"] = replace(desk.answering["b"], in_use=frozenset())
+    desk.say("b")
+    desk.run(0.1)
+    assert not waits(desk)
+    desk.answering["b"] = replace(desk.answering["b"], in_use=frozenset({IP.packed}))
+    desk.say("b")
+    desk.run(0.1)
+    assert waits(desk)
+    desk.failover.set_snapshot(snapshot("a", "b", services=()), now=desk.now)
+    desk.run(0.1)
+    assert not waits(desk), "nobody has that address now"
+
+
+def test_the_latest_owner_knows_whether_a_stranger_has_an_address() -> None:
+    desk = Desk(snapshot("a", "b"))
+    desk.member("b", tenures={IP.packed: Tenure(1, 900.0)}, in_use=frozenset({IP.packed}))
+    desk.run(2)
+    desk.answering.clear()
+    desk.member("b", Presence.FAILED)
+    follow(desk)
+    desk.run(0.1)
+    # Back, and still saying what was true before it was away.
+    desk.member("b", tenures={IP.packed: Tenure(1, 900.0)}, in_use=frozenset({IP.packed}))
+    desk.run(0.1)
+    assert desk.announced and not waits(desk)

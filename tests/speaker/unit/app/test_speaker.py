@@ -50,7 +50,7 @@ def run(kube: Callable[[], FakeKube], scenario: Callable[[FakeKube, Speaker, App
         speaker = Speaker(settings, served)  # type: ignore[arg-type]
         applied: Applied = []
 
-        def record(claims: Mapping[Address, frozenset[str] | None], *, fresh: Collection[Address] = ()) -> None:
+        def record(claims: Mapping[Address, frozenset[str] | None], **_: Collection[Address]) -> None:
             applied.append({str(address): interfaces for address, interfaces in claims.items()})
 
         speaker._announcer.apply = record  # type: ignore[method-assign]

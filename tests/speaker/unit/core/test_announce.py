@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 from fakes.records import advertisement, labelled, node, pool, service
-from lantern.core.announce import Vantage, claims_by_address, decide
+from lantern.core.announce import Vantage, claims_by_address, decide, in_force
 from lantern.core.elect import owner
 from lantern.core.model import EXCLUDE_LABEL, Endpoint, Preference, ServiceKey, Snapshot
 from lantern.reasons import Reason
@@ -171,6 +171,17 @@ def test_dual_stack_service_has_one_owner() -> None:
     decision = decide(state, view(OWNER))
     assert [claim.address for claim in decision.claims] == [IP, ip_address("fd00::1")]
     assert decision.withheld == ()
+
+
+def test_address_that_a_stranger_has_is_left_out_of_what_is_told() -> None:
+    dual = service("web", "192.168.2.128", "fd00::1", families=(4, 6))
+    decision = decide(snapshot(services=(dual,)), view(OWNER))
+    assert in_force(decision, OWNER, frozenset()) is decision
+    assert [claim.address for claim in in_force(decision, OWNER, {IP}).claims] == [ip_address("fd00::1")]
+    nothing = in_force(decision, OWNER, {IP, ip_address("fd00::1")})
+    assert nothing.claims == ()
+    (item,) = nothing.withheld
+    assert item.denied.reason is Reason.IN_USE_ELSEWHERE and f'"{OWNER}" owns "default/web"' in item.denied.sentence
 
 
 def test_services_that_share_an_address_share_its_interfaces() -> None:

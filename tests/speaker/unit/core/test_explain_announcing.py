@@ -13,7 +13,7 @@ from lantern.core.announced import Announcer
 from lantern.core.elect import owner
 from lantern.core.explain_announcing import Announcing, Evidence, Sighting, Told, explain_announcing
 from lantern.core.explain_announcing_text import render_announcing
-from lantern.core.model import EXCLUDE_LABEL, Endpoint, Preference, Service, ServiceKey, Snapshot
+from lantern.core.model import ANYWAY_ANNOTATION, EXCLUDE_LABEL, Endpoint, Preference, Service, ServiceKey, Snapshot
 from lantern.pools import Address
 from lantern.reasons import Reason
 from lantern.tenure import Bulletin
@@ -121,6 +121,16 @@ def test_by_what_a_speaker_tells() -> None:
     }
     assert states(found)["node1"] == "announces; 3 addresses"
     assert any("ServiceL2Status names node6" in note for note in found.notes)
+
+
+def test_owner_that_does_not_announce_what_a_stranger_has() -> None:
+    found = explained(cluster(), told=told(in_use=("192.168.2.128",), counts={"node1": 1}))
+    assert found.state == "node1 owns 192.168.2.128, and does not announce 192.168.2.128."
+    assert found.reason is Reason.IN_USE_ELSEWHERE and f"{ANYWAY_ANNOTATION}=true" in found.remedy
+    assert states(found)["node1"] == "owns it; 1 address" and found.next.startswith("node2, if node1 died now")
+    text = render_announcing(found)
+    assert "  reason    inUseElsewhere: a host outside the cluster has the address\n" in text
+    assert "give that host another address" in text
 
 
 def test_speaker_that_tells_knows_whether_its_node_has_an_address() -> None:

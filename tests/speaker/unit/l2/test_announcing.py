@@ -204,8 +204,9 @@ def test_fresh_address_that_somebody_has_or_probes_for_too_waits(vip: Address, f
     receive(made, vip, frame(vip, STRANGER), 0.1)  # type: ignore[operator]
     assert found(run(made, 9.0)) == [FoundInUse(vip, STRANGER, "eth0")]
     claim = made.claims.of(vip)
-    assert claim is not None and claim.stage is Stage.IN_USE
+    assert claim is not None and claim.stage is Stage.IN_USE and made.in_use == {vip}
     assert found(run(made, 11.0)) == [FoundFree(vip, was_in_use=True)]
+    assert made.in_use == set()
     assert isinstance(receive(made, vip, question(vip), 11.0), Reply)
 
 
@@ -217,7 +218,9 @@ def test_probing_can_be_turned_off_forced_or_given_up() -> None:
     made = machine()
     made.apply({VIP: None, VIP_V6: None}, fresh=[VIP, VIP_V6], forced=[VIP_V6], now=0.0)
     made.receive_arp(claim_frame(VIP, STRANGER), ETH0, now=0.1)
+    assert made.in_use == {VIP}
     made.apply({VIP: None}, forced=[VIP], now=0.2)
+    assert made.in_use == set()
     assert {(effect.address, effect.purpose) for effect in made.drain() if isinstance(effect, SendFrame)} >= {
         (VIP, Purpose.ANNOUNCE)
     }
@@ -225,7 +228,9 @@ def test_probing_can_be_turned_off_forced_or_given_up() -> None:
     assert made.drain() == [] and made.next_timer() is None
 
     made.apply({VIP: None}, fresh=[VIP], now=1.0)
+    made.receive_arp(claim_frame(VIP, STRANGER), ETH0, now=1.0)
     made.apply({}, now=1.1)
+    assert made.in_use == set()
     assert purposes(made.drain()) == [("eth0", Purpose.PROBE)] and made.next_timer() is None
 
 

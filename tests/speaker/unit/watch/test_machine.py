@@ -395,7 +395,7 @@ def test_offer_is_repeated_until_it_is_withdrawn() -> None:
 def test_strangers_and_broken_messages_are_dropped_with_a_reason() -> None:
     stage = Stage("b")
     stage.tell("x", messages.encode_probe(Probe(1, Stamp(THEIRS, NONE))))
-    stage.tell("b", b"LW\x01\x63")
+    stage.tell("b", b"LW\x02\x63")
     assert stage.seen(effects.Dropped) == [
         effects.Dropped(DropReason.UNKNOWN_PEER, "x"),
         effects.Dropped(DropReason.MALFORMED, "b"),

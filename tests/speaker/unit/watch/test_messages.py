@@ -4,6 +4,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from lantern.tenure import Bulletin, Tenure
 from lantern.watch import messages
@@ -22,27 +24,35 @@ from lantern.watch.messages import (
 
 V4, V6 = bytes((10, 0, 0, 1)), bytes(15) + b"\x01"
 STAMP = Stamp(Edition(1, 2), Edition(3, 4))
-WORD = Bulletin(ready=True, leaving=True, interfaces={"eth0": b"\x02\0\0\0\0\x01"})
+WORD = Bulletin(ready=True, leaving=True, interfaces={"eth0": b"\x02\0\0\0\0\x01"}, in_use=frozenset({V4}))
 
 
 def test_probe_as_bytes() -> None:
     data = messages.encode_probe(Probe(7, STAMP))
-    assert data.hex() == "4c570101" + "00000007" + "00000001" + "00000002" + "00000003" + "00000004"
+    assert data.hex() == "4c570201" + "00000007" + "00000001" + "00000002" + "00000003" + "00000004"
     assert messages.decode(data) == Probe(7, STAMP)
     assert messages.decode(messages.encode_probe(Answer(7, STAMP))) == Answer(7, STAMP)
 
 
 def test_page_as_bytes() -> None:
-    bulletin = Bulletin(
-        ready=True, leaving=True, interfaces=WORD.interfaces, tenures={V4: Tenure(5, 8.0), V6: Tenure(6, 9.5)}
-    )
+    bulletin = replace(WORD, tenures={V4: Tenure(5, 8.0), V6: Tenure(6, 9.5)})
     (data,) = messages.encode_bulletin(Edition(1, 2), bulletin, now=10.0)
-    word = "0501" + "0465746830" + "020000000001"
+    word = "0501" + "0465746830" + "020000000001" + "01" + "04" + V4.hex()
     entries = "040a000001" + "00000005" + "000007d0" + "10" + V6.hex() + "00000006" + "000001f4"
-    assert data.hex() == "4c570103" + "00000001" + "00000002" + "0000" + "0001" + word + entries
+    assert data.hex() == "4c570203" + "00000001" + "00000002" + "0000" + "0001" + word + entries
     page = messages.decode(data)
     assert page == Page(Edition(1, 2), 0, 1, WORD, {V4: (5, 2.0), V6: (6, 0.5)})
     assert messages.tenures(page.entries, now=100.0) == {V4: Tenure(5, 98.0), V6: Tenure(6, 99.5)}
+
+
+def test_a_word_never_fills_a_message() -> None:
+    keys = frozenset(number.to_bytes(16, "big") for number in range(100))
+    interfaces = {f"{number:015}": bytes(6) for number in range(100)}
+    bulletin = Bulletin(interfaces=interfaces, tenures={V4: Tenure(1, 0.0)}, in_use=keys)
+    (data,) = messages.encode_bulletin(Edition(1, 2), bulletin, now=0.0)
+    page = messages.decode(data)
+    assert isinstance(page, Page) and len(data) <= messages.MAX_BYTES
+    assert len(page.word.interfaces) == 32 and len(page.word.in_use) == 16 and page.word.in_use < keys
 
 
 def test_long_bulletin_has_several_pages_none_too_long() -> None:
@@ -55,7 +65,7 @@ def test_long_bulletin_has_several_pages_none_too_long() -> None:
 
 
 def test_delta() -> None:
-    bulletin = Bulletin(ready=True, leaving=True, interfaces=WORD.interfaces, tenures={V4: Tenure(5, 8.0)})
+    bulletin = replace(WORD, tenures={V4: Tenure(5, 8.0)})
     data = messages.encode_delta(Edition(1, 9), 8, bulletin, [V4], [V6], now=10.0)
     assert data is not None
     assert messages.decode(data) == Delta(Edition(1, 9), 8, WORD, {V4: (5, 2.0)}, (V6,))
@@ -88,16 +98,16 @@ def test_numbers_too_great_are_cut() -> None:
     "text",
     [
         "",
-        "4c5701",
-        "4c570201" + "00" * 20,
-        "4c570163",
-        "4c570101" + "00" * 19,
-        "4c570103" + "00000001" + "00000002" + "0001" + "0001" + "0000",
-        "4c570103" + "00000001" + "00000002" + "0000" + "ffff" + "0000",
-        "4c570103" + "00000001" + "00000002" + "0000" + "0001" + "0000" + "050a00000101" + "00" * 8,
-        "4c570103" + "00000001" + "00000002" + "0000" + "0001" + "0000" + "040a000001" + "00" * 7,
-        "4c570105" + "00000000" + "05" + "6e6f",
-        "4c570106" + "01" + "01ff",
+        "4c5702",
+        "4c570101" + "00" * 20,
+        "4c570263",
+        "4c570201" + "00" * 19,
+        "4c570203" + "00000001" + "00000002" + "0001" + "0001" + "0000",
+        "4c570203" + "00000001" + "00000002" + "0000" + "ffff" + "0000",
+        "4c570203" + "00000001" + "00000002" + "0000" + "0001" + "000000" + "050a00000101" + "00" * 8,
+        "4c570203" + "00000001" + "00000002" + "0000" + "0001" + "000000" + "040a000001" + "00" * 7,
+        "4c570205" + "00000000" + "05" + "6e6f",
+        "4c570206" + "01" + "01ff",
     ],
 )
 def test_what_is_no_message(text: str) -> None:

@@ -18,6 +18,7 @@ from lantern.core.communities import Aliases
 from lantern.core.legacy import LEGACY_KEY, Legacy, read_legacy
 from lantern.core.model import (
     ANNOTATION_PREFIXES,
+    ANYWAY_ANNOTATION,
     HOST_PARTS_ANNOTATION,
     PINS_ANNOTATION,
     TAKEN_OVER_ANNOTATION,
@@ -36,7 +37,7 @@ from lantern.core.model import (
 )
 from lantern.pools import Address, Pool, Problem, parse_address
 
-_KEPT_ANNOTATIONS = (*ANNOTATION_PREFIXES, TAKEN_OVER_ANNOTATION)
+_KEPT_ANNOTATIONS = (*ANNOTATION_PREFIXES, TAKEN_OVER_ANNOTATION, ANYWAY_ANNOTATION)
 _VERSIONS = {"IPv4": 4, "IPv6": 6}
 _SERVICE_NAME_LABEL = "kubernetes.io/service-name"
 
