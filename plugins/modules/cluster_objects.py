@@ -139,16 +139,6 @@ from ansible_collections.homelab.lantern.plugins.module_utils._cluster.connectio
     finish,
 )
 
-try:
-    import yaml
-except ImportError:  # connect() tells the user, as the kubernetes package brings it
-    yaml = None
-
-
-def dump(manifest: dict[str, t.Any]) -> str:
-    """An object as people read it."""
-    return yaml.safe_dump(manifest, sort_keys=True, width=120)
-
 
 def work(module: AnsibleModule) -> dict[str, t.Any]:
     """What exit_json gets."""
@@ -176,7 +166,7 @@ def work(module: AnsibleModule) -> dict[str, t.Any]:
         "objects": [{"name": o.subject, "changed": o.changed, "note": o.note} for o in outcomes],
     }
     if module._diff:
-        result["diff"] = objects.differences(outcomes, dump)
+        result["diff"] = objects.differences(outcomes)
     return result
 
 

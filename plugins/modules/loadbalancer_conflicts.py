@@ -108,11 +108,12 @@ def judge(found: list[implementations.Finding], allow: list[str]) -> dict[str, t
     """What exit_json gets; ClusterError if something was found that is not allowed."""
     refused = [finding for finding in found if finding.key not in allow]
     if refused:
-        keys = ", ".join(dict.fromkeys(finding.key for finding in refused))
-        raise ClusterError(
-            "\n".join(finding.sentence() for finding in refused)
-            + f"\nIf they are meant to live side by side: deploy_allow_other_implementations: [{keys}]"
-        )
+        sentences = [finding.sentence() for finding in refused]
+        # Not MetalLB: it has the same kinds and names.
+        keys = ", ".join(dict.fromkeys(finding.key for finding in refused if finding.key != "metallb"))
+        if keys:
+            sentences.append(f"If they are meant to live side by side: deploy_allow_other_implementations: [{keys}]")
+        raise ClusterError("\n".join(sentences))
     return {"changed": False, "found": [dict(finding._asdict()) for finding in found]}
 
 

@@ -129,6 +129,10 @@ nodes:
     proxy:
       description: Whether its kube-proxy is ready; null where kube-proxy does not run as pods.
       type: bool
+stale:
+  description: Why the configuration in the cluster is not in force, and what to do. Empty if it is.
+  returned: always
+  type: str
 obstacle:
   description: Why no node can announce any address, and what to do. Empty if one can.
   returned: always
@@ -188,6 +192,12 @@ def workload(cluster: Cluster, namespace: str, kind: str, name: str) -> dict[str
     state = rollout.state(kind, name, found)
     text = f"{name} is not there" if found is None else rollout.progress([state], {})
     return {"ready": state.ready, "text": text}
+
+
+def stale(state: dict[str, t.Any] | None) -> str:
+    """What the controller says of a configuration that it does not take; "" while it takes it."""
+    status = (state or {}).get("status") or {}
+    return status.get("errorSummary", "") if status.get("result") == "Invalid" else ""
 
 
 def running_on(pods: list[dict[str, t.Any]]) -> set[str]:
@@ -255,6 +265,7 @@ def read(cluster: Cluster, namespace: str, lb_class: str) -> dict[str, t.Any]:
             silent,
             running_on(proxies) if proxies else None,
         ),
+        "stale": stale(cluster.get("metallb.io/v1beta1", "ConfigurationState", "controller", namespace)),
         "obstacle": eligibility.obstacle(nodes, ready),
         "controller": controller,
         "speaker": workload(cluster, namespace, "DaemonSet", "speaker"),

@@ -13,6 +13,7 @@ version_added: 0.1.0
 description:
   - Compares the pools that are about to be applied with what Services of type LoadBalancer have.
   - A Service whose address is in none of the pools afterwards gets another one, or waits if there is none.
+  - Tells as well which ranges would be in two pools, as some pools were not made by Lantern.
 author:
   - Lantern contributors (@homelab-lantern)
 extends_documentation_fragment:
@@ -59,6 +60,11 @@ removed:
   returned: always
   type: list
   elements: str
+overlaps:
+  description: A sentence for each range that would be in two pools. Lantern takes no pools of which that is true.
+  returned: always
+  type: list
+  elements: str
 services:
   description: Services whose address is in none of the pools afterwards.
   returned: always
@@ -95,11 +101,12 @@ def work(module: AnsibleModule) -> dict[str, t.Any]:
     cluster = connect(module)
     planned = module.params["pools"]
     present = cluster.list("metallb.io/v1beta1", "IPAddressPool", module.params["namespace"])
-    found = cluster.list("v1", "Service")
+    pools = impact.after(present, planned)
     return {
         "changed": False,
         "removed": impact.removed(present, planned),
-        "services": impact.touched(found, impact.after(present, planned)),
+        "overlaps": impact.overlaps(pools),
+        "services": impact.touched(cluster.list("v1", "Service"), pools),
     }
 
 

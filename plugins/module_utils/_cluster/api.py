@@ -152,8 +152,11 @@ class Cluster:
         )
         return t.cast("dict[str, t.Any]", done)
 
-    def delete(self, manifest: dict[str, t.Any], *, dry_run: bool = False) -> None:
-        """Delete the object with all it owns; it may be gone only later. Nothing happens if it does not exist."""
+    def delete(self, manifest: dict[str, t.Any], *, orphan: bool = False, dry_run: bool = False) -> None:
+        """Delete the object with all it owns, or without (`orphan`). It may be gone only later.
+
+        Nothing happens if it does not exist.
+        """
         try:
             resource = self.resource(manifest["apiVersion"], manifest["kind"])
         except UnservedKindError:
@@ -165,7 +168,7 @@ class Cluster:
             resource.delete,
             name=manifest["metadata"]["name"],
             namespace=manifest["metadata"].get("namespace"),
-            propagation_policy="Foreground",
+            propagation_policy="Orphan" if orphan else "Foreground",
             **_dry(dry_run),
         )
 

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import typing as t
 
-from .._pools import Pool, Problem, RangeSet, parse_address, pool_ranges
+from .._pools import Pool, Problem, RangeSet, parse_address, pool_ranges, problems
 from . import services
 from .objects import OWNER, OWNER_LABEL
 
@@ -36,6 +36,11 @@ def after(present: list[Found], planned: list[Found]) -> list[Pool]:
     gone = set(removed(present, planned)) | {manifest["metadata"]["name"] for manifest in planned}
     stay = [one for one in present if one["metadata"]["name"] not in gone]
     return [pool_of(one) for one in stay + planned]
+
+
+def overlaps(pools: list[Pool]) -> list[str]:
+    """A sentence for every range that is in two of the pools: then the controller takes none of them."""
+    return [problem.message for problem in problems(pools) if problem.code == "overlap"]
 
 
 def touched(found: list[Found], pools: list[Pool]) -> list[dict[str, t.Any]]:

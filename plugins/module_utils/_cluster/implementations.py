@@ -70,22 +70,32 @@ def _running(found: list[Found], *patterns: str) -> list[Found]:
     ]
 
 
-def metallb(snapshot: Snapshot) -> list[Finding]:
-    """By its images, and by workloads that bear its names but are not ours."""
-    foreign = [w for w in snapshot.workloads if not is_ours(w)]
+METALLB_REMEDY = (
+    "Uninstall MetalLB the way it was installed, then run this play again: Services keep their addresses, which nobody "
+    "answers for in between. Keep pools that the inventory does not name with `kubectl -n metallb-system get "
+    "ipaddresspools,l2advertisements -o yaml`, as Helm deletes them."
+)
+
+
+def metallb_workloads(workloads: list[Found]) -> list[Found]:
+    """By its images, and those that bear its names but are not ours."""
+    foreign = [w for w in workloads if not is_ours(w)]
     named = [
         w
         for w in foreign
         if w["metadata"].get("namespace") == "metallb-system" and w["metadata"]["name"] in ("controller", "speaker")
     ]
-    found = _running(foreign, r"(^|/)metallb[/-](controller|speaker)$") + named
+    running = _running(foreign, r"(^|/)metallb[/-](controller|speaker)$")
+    return running + [w for w in named if w not in running]
+
+
+def metallb(snapshot: Snapshot) -> list[Finding]:
     return _one(
         "metallb",
         "MetalLB",
-        found,
-        "Lantern takes its place and reads the same pools: keep the pools with `kubectl -n metallb-system get "
-        "ipaddresspools,l2advertisements -o yaml`, uninstall MetalLB the way it was installed, then run this "
-        "play again.",
+        metallb_workloads(snapshot.workloads),
+        "Lantern can take its place, pools and addresses included. If it was installed by its manifests, set "
+        f"lantern_replace_metallb: true, and this play replaces it node by node. If not: {METALLB_REMEDY}",
     )
 
 

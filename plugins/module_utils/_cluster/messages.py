@@ -19,7 +19,8 @@ REMEDIES = {
 SERVER_SIDE_REMEDY = "The API server itself has a problem: look at its log, then run the play again."
 WEBHOOK_REMEDY = (
     "An admission webhook registered in this cluster does not answer: start its program, or remove its "
-    "ValidatingWebhookConfiguration or MutatingWebhookConfiguration if the program is gone."
+    "ValidatingWebhookConfiguration or MutatingWebhookConfiguration if the program is gone; those of MetalLB go with "
+    "lantern_replace_metallb: true."
 )
 
 

@@ -11,6 +11,11 @@ import typing as t
 from . import messages
 from .errors import ClusterError, UnservedKindError
 
+try:
+    import yaml
+except ImportError:  # reported by connection.connect(), which every module calls first
+    yaml = None
+
 if t.TYPE_CHECKING:  # pragma: no cover
     from .api import Cluster
 
@@ -83,8 +88,8 @@ def public(tidy: Manifest | None) -> Manifest | None:
     return shown
 
 
-def differences(outcomes: list[Outcome], dump: t.Callable[[Manifest], str]) -> list[dict[str, str]]:
-    """Ansible's diff records, one per changed object, as text made by `dump`."""
+def differences(outcomes: list[Outcome]) -> list[dict[str, str]]:
+    """Ansible's diff records, one per changed object, as YAML."""
     records = []
     for outcome in outcomes:
         if not outcome.changed:
@@ -96,11 +101,15 @@ def differences(outcomes: list[Outcome], dump: t.Callable[[Manifest], str]) -> l
             {
                 "before_header": outcome.subject,
                 "after_header": outcome.subject,
-                "before": "" if before is None else dump(before),
-                "after": "" if after is None else dump(after),
+                "before": _text(before),
+                "after": _text(after),
             }
         )
     return records
+
+
+def _text(tidy: Manifest | None) -> str:
+    return "" if tidy is None else yaml.safe_dump(tidy, sort_keys=True, width=120)
 
 
 def apply(
@@ -110,7 +119,7 @@ def apply(
 
     `create_only` leaves an object that exists as it is. A kind that is not served yet is waited for up to
     `kind_seconds`; in a dry run nothing is installed that would make it appear, so that the manifest itself stands for
-    what would be there.
+    what would be there. So it does for a kind that MetalLB converts: the API server refuses to apply over that.
     """
     check(manifests)
     outcomes = []
@@ -123,7 +132,7 @@ def apply(
         if create_only and found is not None:
             outcomes.append(Outcome(messages.name_of(manifest), before, before, "exists, left as it is"))
             continue
-        if dry_run and (not served or _lacks(cluster, namespace, absent_namespaces)):
+        if dry_run and (not served or _lacks(cluster, namespace, absent_namespaces) or is_converted(found)):
             after = cleaned(manifest)
         elif create_only:
             made = cluster.create(manifest, dry_run=dry_run)
@@ -135,11 +144,18 @@ def apply(
 
 
 def remove(
-    cluster: Cluster, manifests: list[Manifest], *, owned_only: bool, seconds: float, dry_run: bool
+    cluster: Cluster,
+    manifests: list[Manifest],
+    *,
+    owned_only: bool,
+    seconds: float,
+    dry_run: bool,
+    orphan: bool = False,
 ) -> list[Outcome]:
     """Delete the objects, last one first, and wait up to `seconds` in all until they are gone.
 
     With `owned_only` an object is left alone that Lantern did not make or only adopted: it belongs to somebody else.
+    With `orphan` what they own stays.
     """
     check(manifests)
     outcomes = []
@@ -154,7 +170,7 @@ def remove(
         if owned_only and (_adopted(found) or not is_ours(found)):
             outcomes.append(Outcome(subject, before, before, "was not made by Lantern, left as it is"))
             continue
-        cluster.delete(manifest, dry_run=dry_run)
+        cluster.delete(manifest, orphan=orphan, dry_run=dry_run)
         if not dry_run:
             _await_gone(cluster, manifest, deadline, seconds)
         outcomes.append(Outcome(subject, before, None))
@@ -184,6 +200,12 @@ def is_ours(found: Manifest) -> bool:
     metadata = found.get("metadata") or {}
     writers = {entry.get("manager") for entry in metadata.get("managedFields") or []}
     return (metadata.get("labels") or {}).get(OWNER_LABEL) == OWNER or OWNER in writers
+
+
+def is_converted(found: Manifest | None) -> bool:
+    """True for a CustomResourceDefinition whose objects a webhook converts from one version to another."""
+    conversion = ((found or {}).get("spec") or {}).get("conversion") or {}
+    return isinstance(conversion, dict) and conversion.get("strategy") == "Webhook"
 
 
 def _adopted(found: Manifest) -> bool:

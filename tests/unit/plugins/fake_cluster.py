@@ -89,9 +89,10 @@ class FakeCluster:
         named = dict(manifest)
         return self._write("merge", merged(self.objects[self.key(named)], patch), dry_run)
 
-    def delete(self, manifest: Object, *, dry_run: bool = False) -> None:
+    def delete(self, manifest: Object, *, orphan: bool = False, dry_run: bool = False) -> None:
         if not dry_run:
-            self.writes.append(f"delete {manifest['kind']} {manifest['metadata']['name']}")
+            verb = "orphan" if orphan else "delete"
+            self.writes.append(f"{verb} {manifest['kind']} {manifest['metadata']['name']}")
             if manifest["metadata"]["name"] not in self.never_gone:
                 self.objects.pop(self.key(manifest), None)
 

@@ -66,6 +66,7 @@ INFO = {
     "speaker": {"ready": True, "text": "speaker 3 of 3 ready"},
     "pools": [{"name": "lan", "addresses": ["192.168.2.128/25"]}],
     "obstacle": "",
+    "stale": "",
 }
 
 

@@ -17,6 +17,7 @@ from ansible_collections.homelab.lantern.plugins.modules import (
     loadbalancer_conflicts,
     loadbalancer_release,
     loadbalancer_services_info,
+    metallb_takeover,
     rollout,
 )
 from ansible_collections.homelab.lantern.tests.unit.plugins.fake_cluster import FakeCluster
@@ -174,7 +175,8 @@ class TestConflicts:
         assert (
             "MetalLB already serves LoadBalancer Services here (Deployment metallb-system/controller)" in result["msg"]
         )
-        assert "deploy_allow_other_implementations: [metallb]" in result["msg"]
+        assert "lantern_replace_metallb: true" in result["msg"]
+        assert "deploy_allow_other_implementations" not in result["msg"]
 
     def test_allowed(self, monkeypatch):
         on(monkeypatch, loadbalancer_conflicts, FakeCluster(self.FOREIGN))
@@ -184,6 +186,17 @@ class TestConflicts:
     def test_nothing_there(self, monkeypatch):
         on(monkeypatch, loadbalancer_conflicts, FakeCluster(node()))
         assert run(loadbalancer_conflicts, monkeypatch, **KUBECONFIG)["found"] == []
+
+
+class TestTakeover:
+    def test_tells_what_has_gone(self, monkeypatch):
+        cluster = on(monkeypatch, metallb_takeover, FakeCluster(TestConflicts.FOREIGN))
+        checked = run(metallb_takeover, monkeypatch, check=True, diff=True, **KUBECONFIG)
+        assert checked["changed"] and cluster.writes == []
+        assert checked["diff"][0]["after"] == "" and "image: quay.io/metallb/controller" in checked["diff"][0]["before"]
+        result = run(metallb_takeover, monkeypatch, **KUBECONFIG)
+        assert result["changed"] and result["objects"] == ["Deployment metallb-system/controller"]
+        assert not run(metallb_takeover, monkeypatch, **KUBECONFIG)["changed"]
 
 
 class TestControlPlaneAnnouncers:
@@ -286,7 +299,17 @@ class TestServicesInfo:
                 "proxy": None,
             }
         ]
-        assert result["obstacle"] == ""
+        assert result["obstacle"] == "" and result["stale"] == ""
+
+    @pytest.mark.parametrize("result, told", [("Invalid", "pool a is wrong"), ("Valid", "")])
+    def test_configuration_that_is_not_in_force(self, monkeypatch, result, told):
+        state = {
+            "kind": "ConfigurationState",
+            "metadata": {"name": "controller", "namespace": "metallb-system"},
+            "status": {"result": result, "errorSummary": "pool a is wrong"},
+        }
+        on(monkeypatch, loadbalancer_services_info, FakeCluster(state))
+        assert run(loadbalancer_services_info, monkeypatch, **KUBECONFIG)["stale"] == told
 
     def test_waits_for_services_that_are_not_served_yet(self, monkeypatch):
         cluster = on(monkeypatch, loadbalancer_services_info, FakeCluster(service("web")))

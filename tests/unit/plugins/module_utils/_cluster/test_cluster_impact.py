@@ -53,3 +53,9 @@ def test_address_that_moves_into_another_pool_is_not_lost():
 def test_pools_made_by_hand_stay_and_foreign_services_are_not_counted():
     services = [service("web", "192.168.4.1", pool_name="by-hand"), service("other", "10.0.0.1", pool_name="")]
     assert impact.touched(services, impact.after([HOME, OWN], [])) == []
+
+
+def test_ranges_that_would_be_in_two_pools_are_named():
+    (sentence,) = impact.overlaps(impact.after([pool("own", "192.168.2.220-192.168.2.250", ours=False)], [HOME]))
+    assert 'pool "own"' in sentence and 'pool "home"' in sentence
+    assert impact.overlaps(impact.after([OLD, OWN], [HOME])) == []

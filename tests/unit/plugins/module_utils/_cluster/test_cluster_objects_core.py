@@ -155,7 +155,7 @@ def test_diff_hides_secrets_even_when_only_their_contents_differ():
         objects.Outcome("Secret s", secret("topsecret1"), secret("topsecret2")),
         objects.Outcome("Secret t", secret("topsecret1"), secret("topsecret1")),
     ]
-    records = objects.differences(outcomes, str)
+    records = objects.differences(outcomes)
     assert len(records) == 2
     assert "topsecret" not in str(records)
     assert all(record["before"] != record["after"] for record in records)

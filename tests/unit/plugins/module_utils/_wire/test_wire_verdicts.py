@@ -238,6 +238,7 @@ def info(**changes):
             "pools": [{"name": "lan", "addresses": ["192.168.2.128/25"]}],
             "nodes": [{"name": "node2", "addresses": ["192.168.2.12"]}],
             "obstacle": "",
+            "stale": "",
         },
         **changes,
     )
@@ -267,6 +268,9 @@ def test_cluster_rows():
     empty = report.cluster_rows(info(controller=gone, speaker=gone, pools=[]))
     assert results(empty) == [("controller", BAD), ("speaker", BAD), ("pools", BAD)]
     assert all(row.verdict.command for row in empty)
+    stale = report.cluster_rows(info(stale='pool "a" overlaps pool "b".'))
+    assert ("configuration", BAD) in results(stale)
+    assert 'configuration: pool "a" overlaps pool "b"' in report.complaint(stale)
 
 
 def test_table_is_aligned_and_the_first_broken_hop_is_complained_about():
