@@ -280,7 +280,9 @@ class Cluster(RuleBasedStateMachine):
         after = applied(before, decided)
         self.services = {item.key.name: item for item in after}
         self.memory = remember(self.memory, decided, limit=4)
-        assert len(self.memory) <= 4
+        holders = {item.service.key for item in (*decided.keep, *decided.assign)}
+        assert holders <= self.memory.keys() and len(self.memory.keys() - holders) <= 4
+        assert remember(self.memory, decided, limit=4) == self.memory
         read_back = decode(encode(self.memory))
         assert not isinstance(read_back, Problem) and read_back == self.memory
         again = plan(Snapshot(pools=pools, services=after, memory=self.memory))

@@ -3,7 +3,9 @@
 """Which addresses Services had last, so that one that comes back under its name finds its old address.
 
 The order is part of it: Services that are gone come first, the longest gone of them at the very beginning, where the
-bound cuts. The functions return OrderedDict because two of those are equal only if their order is.
+bound cuts. It counts those alone: a living Service has its address in its own status, and is remembered only so that
+this is known should it be deleted while no controller looks. The functions return OrderedDict because two of those are
+equal only if their order is.
 
 As text it is one Service per line, its addresses behind its name:
 
@@ -22,22 +24,38 @@ from lantern.pools import Address, Problem, parse_address
 
 Memory = Mapping[ServiceKey, tuple[Address, ...]]
 
+# A ConfigMap holds 1 MiB.
+_MOST_CHARACTERS = 1_000_000
+
 
 def remember(memory: Memory, plan: Plan, limit: int) -> OrderedDict[ServiceKey, tuple[Address, ...]]:
-    """The memory after the plan, of at most `limit` Services: those that have addresses now are the latest."""
+    """The memory after the plan: at most `limit` Services that are gone, and all that have addresses now.
+
+    A limit of 0 turns it off.
+    """
+    if limit == 0:
+        return OrderedDict()
     now = {kept.service.key: kept.service.addresses for kept in plan.keep}
     now.update((given.service.key, given.addresses) for given in plan.assign)
     after = OrderedDict((key, addresses) for key, addresses in memory.items() if key not in now)
-    after.update((key, now[key]) for key in memory if key in now)
-    after.update((key, now[key]) for key in sorted(now) if key not in memory)
     for key in list(islice(after, max(0, len(after) - limit))):
         del after[key]
+    after.update((key, now[key]) for key in memory if key in now)
+    after.update((key, now[key]) for key in sorted(now) if key not in memory)
     return after
 
 
 def encode(memory: Memory) -> str:
-    """The memory as text."""
-    return "".join(f"{key} {' '.join(map(str, addresses))}\n" for key, addresses in memory.items())
+    """The memory as text, as far as a ConfigMap can hold it: of the end there is least need."""
+    lines: list[str] = []
+    room = _MOST_CHARACTERS
+    for key, addresses in memory.items():
+        lines.append(f"{key} {' '.join(map(str, addresses))}\n")
+        room -= len(lines[-1])
+        if room < 0:
+            del lines[-1]
+            break
+    return "".join(lines)
 
 
 def decode(text: str) -> OrderedDict[ServiceKey, tuple[Address, ...]] | Problem:

@@ -10,10 +10,13 @@ from ipaddress import ip_address
 
 import pytest
 from fakes.kube import FakeKube
+from fakes.records import pool, service
 from lantern.adapters.kube.api import ApiError
 from lantern.adapters.kube.memory_store import NAME, MemoryStore
 from lantern.adapters.kube.writer import Background
-from lantern.core.model import ServiceKey
+from lantern.core.allocate import plan
+from lantern.core.memory import remember
+from lantern.core.model import ServiceKey, Snapshot
 from lantern.pools import Address
 
 MAPS = "/api/v1/namespaces/metallb-system/configmaps"
@@ -79,6 +82,20 @@ def test_what_is_known_already_is_not_written() -> None:
         assert kube.requests == []
 
     run(scenario, "default/web 192.168.2.130\n")
+
+
+def test_more_living_services_than_the_bound_are_no_reason_to_write_again() -> None:
+    services = tuple(service(f"s{number}", f"192.168.2.{130 + number}", pool="home") for number in range(9))
+    decided = plan(Snapshot(pools=(pool("home", "192.168.2.128/25"),), services=services))
+
+    async def scenario(kube: FakeKube, store: MemoryStore) -> None:
+        for _ in range(5):
+            store.want(remember(store.current, decided, 3))
+            await asyncio.sleep(0.05)
+        assert len(kube.requests) == 1
+        assert written(kube).startswith("default/gone 192.168.2.129\ndefault/s0 192.168.2.130\n")
+
+    run(scenario, "default/gone 192.168.2.129\n")
 
 
 def test_damaged_memory_is_left_out_and_replaced() -> None:

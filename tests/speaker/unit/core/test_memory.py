@@ -135,8 +135,35 @@ def test_who_has_an_address_is_remembered_behind_those_that_are_gone() -> None:
 
 def test_the_bound_forgets_who_is_gone_longest() -> None:
     had = memory(a="1.2.3.1", b="1.2.3.2")
-    assert after(had, service("c", "1.2.3.3", pool="p"), limit=2) == [("b", "1.2.3.2"), ("c", "1.2.3.3")]
-    assert after(had, service("c", "1.2.3.3", pool="p"), limit=0) == []
+    living = [service("c", "1.2.3.3", pool="p"), service("d", "1.2.3.0", pool="p")]
+    assert after(had, *living, limit=1) == [("b", "1.2.3.2"), ("c", "1.2.3.3"), ("d", "1.2.3.0")]
+    assert after(had, *living, limit=2)[:2] == [("a", "1.2.3.1"), ("b", "1.2.3.2")]
+    assert after(had, *living, limit=0) == []
+
+
+@pytest.mark.parametrize("living", [0, 4, 5, 6, 12])
+def test_who_is_gone_is_remembered_however_many_live(living: int) -> None:
+    wide = pool("p", "1.2.3.0/24")
+    services = tuple(service(f"s{number}", f"1.2.3.{number}", pool="p") for number in range(living))
+    had = memory(**{f"gone{number}": f"1.2.3.{100 + number}" for number in range(7)})
+    decided = plan(Snapshot(pools=(wide,), services=services))
+    first = remember(had, decided, 5)
+    assert [key.name for key in first if key.name.startswith("gone")] == [f"gone{number}" for number in range(2, 7)]
+    assert len(first) == 5 + living
+    assert remember(first, decided, 5) == first
+    # One more is gone: it is the latest of them.
+    fewer = plan(Snapshot(pools=(wide,), services=services[1:]))
+    assert [key.name for key in remember(first, fewer, 5)][4:5] == (["s0"] if living else ["gone6"])
+
+
+def test_text_that_no_config_map_holds_loses_the_living() -> None:
+    gone = {ServiceKey("n" * 60, f"gone{number}"): (ip_address("fd00::1"),) for number in range(2000)}
+    living = {ServiceKey("n" * 60, f"s{number}"): (ip_address("fd00::1"),) for number in range(20_000)}
+    text = encode(gone | living)
+    read = decode(text)
+    assert 999_800 < len(text) <= 1_000_000 and not isinstance(read, Problem)
+    assert list(read)[:2000] == list(gone)
+    assert encode(read) == text
 
 
 def test_a_new_order_is_a_change_to_be_written() -> None:
