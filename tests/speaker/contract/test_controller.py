@@ -101,6 +101,21 @@ def test_refusal_is_told_once(kube: ApiServer, start: Start) -> None:
     assert eventually(lambda: address(kube, "second"), 2, "the address that became free") == FIRST
 
 
+def test_controller_that_starts_does_not_repeat_a_refusal(kube: ApiServer, start: Start) -> None:
+    make_pool(kube, "home", "192.168.2.128/32")
+    first = start("controller")
+    make_service(kube)
+    eventually(lambda: address(kube), 10, "an address")
+    make_service(kube, "second")
+    eventually(lambda: events(kube, "second"), 2, "an event")
+    first.stop()
+    again = start("controller")
+    eventually(lambda: again.said("Service refused", service="default/second"), 10, "decided again")
+    time.sleep(0.5)
+    assert len(events(kube, "second")) == 1
+    assert not again.said("event not written")
+
+
 def test_wishes_are_honoured(kube: ApiServer, start: Start) -> None:
     make_pool(kube)
     make_pool(kube, "lab", "192.168.2.100-192.168.2.110")

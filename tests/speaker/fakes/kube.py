@@ -133,6 +133,8 @@ class FakeKube:
         self._reach()
         self.requests.append(("POST", path))
         if path.endswith("/events"):
+            if body["metadata"]["name"] in {event["metadata"]["name"] for event in self.events}:
+                raise ApiError("already exists", 409)
             self.events.append(body)
             return raw(body)
         name = body["metadata"]["name"]

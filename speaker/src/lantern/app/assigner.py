@@ -53,6 +53,9 @@ class Assigner:
         self._may_write = may_write
         self._refused: Mapping[ServiceKey, tuple[Denied, ...]] = {}
         self._noted: Mapping[tuple[ServiceKey, str], Denied] = {}
+        self._is_new_term = True
+        self._losses_told: dict[ServiceKey, Denied] = {}
+        """Why Services will lose addresses: told, but not written yet."""
         self._waiting_since: dict[ServiceKey, float] = {}
         self._under_way: set[asyncio.Task[msgspec.Raw]] = set()
         self._unsure: dict[ServiceKey, Assign] = {}
@@ -64,6 +67,8 @@ class Assigner:
         self._tell_unsure(plan)
         # Releases come first: an address is free in the cluster before it is written into another Service.
         batches: tuple[Sequence[Assign | Release], ...] = (plan.release, plan.assign)
+        losses = {item.service.key: item.lost for batch in batches for item in batch}
+        self._losses_told = {key: lost for key, lost in self._losses_told.items() if losses.get(key) == lost}
         for batch in batches:
             gate = asyncio.Semaphore(_PARALLEL_WRITES)
             errors = await asyncio.gather(*(self._write(gate, item) for item in batch))
@@ -91,10 +96,15 @@ class Assigner:
 
         await asyncio.gather(*(mark(service) for service in services.values()))
 
+    def begin_term(self) -> None:
+        """What is to be told next may have been told by the controller that led before."""
+        self._is_new_term = True
+
     def tell(self, plan: Plan) -> None:
         """Log and Event for refusals and notes that are new or say something else than before."""
         self._tell_refusals(plan.refuse)
         self._tell_notes(plan.notes)
+        self._is_new_term = False
 
     async def drain(self, seconds: float) -> bool:
         """Let writes under way come to their end when the process stops; False when they did not in time."""
@@ -172,7 +182,13 @@ class Assigner:
         log.info("address assigned", extra=detail(service, ips=quoted(item.addresses), pool=item.pool))
 
     async def _tell_lost(self, service: Service, lost: Denied) -> None:
-        """Before it happens: whoever watches should not learn of it from a connection that broke."""
+        """Before it happens: whoever watches should not learn of it from a connection that broke.
+
+        Once, however many attempts it takes.
+        """
+        if self._losses_told.get(service.key) == lost:
+            return
+        self._losses_told[service.key] = lost
         message = (
             f'current IP for "{service.key}" not allowed by config, will attempt for new IP assignment: {lost.sentence}'
         )
@@ -191,11 +207,10 @@ class Assigner:
                 continue
             log.warning("Service refused", extra=detail(service, reason=denied.reason.value, why=denied.sentence))
             if denied.reason is Reason.BAD_REQUEST:
-                message = f"invalid requested loadbalancer IPs: {denied.sentence}"
-                self._events.record(service, "Warning", "LoadBalancerFailed", message)
+                event, message = "LoadBalancerFailed", f"invalid requested loadbalancer IPs: {denied.sentence}"
             else:
-                message = f'Failed to allocate IP for "{service.key}": {denied.sentence}'
-                self._events.record(service, "Warning", "AllocationFailed", message)
+                event, message = "AllocationFailed", f'Failed to allocate IP for "{service.key}": {denied.sentence}'
+            self._events.record(service, "Warning", event, message, unless_told=self._is_new_term)
 
     def _tell_notes(self, notes: tuple[Note, ...]) -> None:
         now = {(item.service.key, item.event_reason): item.denied for item in notes}
@@ -205,4 +220,5 @@ class Assigner:
             key = (item.service.key, item.event_reason)
             if key in news.gained or key in news.changed:
                 kind = "Warning" if item.is_warning else "Normal"
-                self._events.record(item.service, kind, item.event_reason, item.denied.sentence)
+                message = item.denied.sentence
+                self._events.record(item.service, kind, item.event_reason, message, unless_told=self._is_new_term)

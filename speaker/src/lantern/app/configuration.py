@@ -103,6 +103,8 @@ class ConfigurationKeeper:
         self._goes_on_in_part = goes_on_in_part
         self._seen: Inputs | None = None
         self._told: frozenset[Problem] = frozenset()
+        self._may_be_told = True
+        """Whether another process may have told what is to be told next."""
         self._adopted = Configuration()
         self.current = Configuration()
         """What is in force."""
@@ -155,6 +157,7 @@ class ConfigurationKeeper:
     def _tell_objects(self, inputs: Inputs) -> None:
         """Events on the objects to blame: once for each thing, by the first process that may."""
         if self._events is None or not self._may_tell():
+            self._may_be_told = True
             return
         reasons = {item: _PROBLEM_REASON for item in self._adopted.problems}
         reasons |= {item: _camel_case(item.code) for item in self._adopted.warnings}
@@ -163,7 +166,9 @@ class ConfigurationKeeper:
         blamed = _blamed(inputs) if news else {}
         for item in news:
             if item.where in blamed:
-                self._events.record(blamed[item.where], "Warning", reasons[item], item.message)
+                about = blamed[item.where]
+                self._events.record(about, "Warning", reasons[item], item.message, unless_told=self._may_be_told)
+        self._may_be_told = False
 
 
 def _camel_case(code: str) -> str:

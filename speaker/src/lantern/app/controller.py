@@ -176,6 +176,7 @@ class Controller:
         if self._lease.by_force and pools is not None:
             await self._assigner.fence(plan(self._snapshot(pools)), self._identity)
             await relist(self._api, self._services)
+        self._assigner.begin_term()
         self._read_in_term = term
         log.info("state read anew", extra=fields(services=sum(1 for _ in self._services.values())))
 

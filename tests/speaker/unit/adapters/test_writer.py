@@ -5,13 +5,14 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
 from ipaddress import ip_address
 from typing import Any
 
 import pytest
+from fakes.kube import FakeKube
 from fakes.records import service
 from lantern.adapters.kube.api import ApiError
 from lantern.adapters.kube.writer import EventRecorder, event_body, event_target, status_patch
@@ -96,5 +97,69 @@ def test_too_many_waiting_events_are_dropped_not_piled_up() -> None:
         for _ in range(10_005):
             recorder.record(service("a"), "Normal", "IPAllocated", "x")
         assert recorder._queue.qsize() == 10_000
+
+    asyncio.run(main())
+
+
+def told(*scenes: Callable[[EventRecorder], None], lost_answers: int = 0) -> list[str]:
+    """Messages of the Events that are there after each scene was played by a process of its own."""
+
+    class Kube(FakeKube):
+        async def create(self, path: str, body: Mapping[str, Any]) -> Any:
+            nonlocal lost_answers
+            answer = await super().create(path, body)
+            if lost_answers:
+                lost_answers -= 1
+                raise ApiError("no answer", 0, retry_after=0.001)
+            return answer
+
+    async def main() -> list[str]:
+        kube = Kube()
+        for scene in scenes:
+            recorder = EventRecorder(kube, "metallb-controller")
+            scene(recorder)
+            recorder.record(service("last"), "Normal", "End", "end", unless_told=True)
+            task = asyncio.create_task(recorder.run())
+            written = len(kube.requests)
+            async with asyncio.timeout(5):
+                while not recorder._queue.empty() or len(kube.requests) == written:
+                    await asyncio.sleep(0.005)
+            await asyncio.sleep(0.02)
+            task.cancel()
+        return [event["message"] for event in kube.events if event["message"] != "end"]
+
+    return asyncio.run(main())
+
+
+def refusal(message: str, unless_told: bool) -> Callable[[EventRecorder], None]:
+    return lambda recorder: recorder.record(
+        service("web"), "Warning", "AllocationFailed", message, unless_told=unless_told
+    )
+
+
+def test_what_another_process_has_told_is_not_told_again() -> None:
+    assert told(refusal("full", False), refusal("full", True), refusal("empty", True)) == ["full", "empty"]
+
+
+def test_what_happens_again_is_told_again() -> None:
+    assert told(refusal("full", False), refusal("full", False)) == ["full", "full"]
+
+
+def test_event_whose_answer_was_lost_is_there_once() -> None:
+    assert told(refusal("full", False), lost_answers=1) == ["full"]
+
+
+def test_event_to_be_told_before_it_happens_is_queued_when_that_fails() -> None:
+    async def main() -> None:
+        api = Unsteady(0)
+        recorder = EventRecorder(api, "metallb-controller")
+        await recorder.write_now(service("a"), "Normal", "ClearAssignment", "x")
+        assert not api.created
+        task = asyncio.create_task(recorder.run())
+        async with asyncio.timeout(5):
+            while not api.created:
+                await asyncio.sleep(0.005)
+        task.cancel()
+        assert [body["reason"] for body in api.created] == ["ClearAssignment"]
 
     asyncio.run(main())

@@ -5,7 +5,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import asynccontextmanager
 from typing import Any
 
 import pytest
@@ -20,9 +21,10 @@ POOLS = "/apis/metallb.io/v1beta1/namespaces/metallb-system/ipaddresspools"
 Scenario = Callable[[FakeKube, Controller], Awaitable[None]]
 
 
-def web(name: str = "web", **spec: Any) -> dict[str, Any]:
+def web(name: str = "web", annotations: dict[str, str] | None = None, **spec: Any) -> dict[str, Any]:
+    meta = {"name": name, "namespace": "default", "uid": name, "creationTimestamp": "2026-01-01T00:00:00Z"}
     return {
-        "metadata": {"name": name, "namespace": "default", "uid": name, "creationTimestamp": "2026-01-01T00:00:00Z"},
+        "metadata": meta | {"annotations": annotations or {}},
         "spec": {
             "type": "LoadBalancer",
             "clusterIP": "10.0.0.1",
@@ -37,20 +39,27 @@ def home(*addresses: str, name: str = "home") -> dict[str, Any]:
     return {"metadata": {"name": name, "namespace": "metallb-system"}, "spec": {"addresses": list(addresses)}}
 
 
+@asynccontextmanager
+async def running(kube: FakeKube) -> AsyncIterator[Controller]:
+    kube.set_down(False)
+    settings = ControllerSettings(namespace="metallb-system", health_probe_port=0, health_probe_host="127.0.0.1")
+    controller = Controller(settings, kube)  # type: ignore[arg-type]
+    task = asyncio.create_task(controller.run())
+    try:
+        async with asyncio.timeout(10):
+            yield controller
+    finally:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+
+
 def run(scenario: Scenario, *, existing: tuple[tuple[str, dict[str, Any]], ...] = ()) -> None:
     async def main() -> None:
         kube = FakeKube()
         for path, value in existing:
             kube.put(path, value)
-        settings = ControllerSettings(namespace="metallb-system", health_probe_port=0, health_probe_host="127.0.0.1")
-        controller = Controller(settings, kube)  # type: ignore[arg-type]
-        task = asyncio.create_task(controller.run())
-        try:
-            async with asyncio.timeout(10):
-                await scenario(kube, controller)
-        finally:
-            task.cancel()
-            await asyncio.gather(task, return_exceptions=True)
+        async with running(kube) as controller:
+            await scenario(kube, controller)
 
     asyncio.run(main())
 
@@ -134,6 +143,61 @@ def test_moved_address_is_told() -> None:
         assert [reason for reason, _ in reasons(kube)] == ["IPAllocated", "ClearAssignment", "IPAllocated"]
 
     run(scenario, existing=((POOLS, home("192.168.2.128/25")), (SERVICES, web())))
+
+
+@pytest.mark.parametrize("code", [409, 500])
+def test_loss_of_an_address_is_told_once_however_many_attempts_it_takes(
+    code: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("lantern.app.reconcile._FIRST_RETRY_SECONDS", 0.01)
+    monkeypatch.setattr("lantern.app.reconcile._LONGEST_RETRY_SECONDS", 0.01)
+    path = "/api/v1/namespaces/default/services/web/status"
+
+    async def scenario(kube: FakeKube, controller: Controller) -> None:
+        await until(lambda: kube.events)
+        kube.refuse_writes[path] = ApiError("no", code)
+        kube.put(POOLS, home("10.0.0.0/30"))
+        for attempts in range(2, 5):
+            await until(lambda attempts=attempts: kube.requests.count(("PATCH", path)) >= attempts)  # type: ignore[misc]
+            controller._reconciler.notify()
+        kube.refuse_writes.clear()
+        controller._reconciler.notify()
+        await until(lambda: address(kube) == "10.0.0.0")
+        await until(lambda: len(kube.events) >= 3)
+        assert [reason for reason, _ in reasons(kube)] == ["IPAllocated", "ClearAssignment", "IPAllocated"]
+        # Another loss with the same words is another Event.
+        kube.put(POOLS, home("192.168.2.128/25"))
+        await until(lambda: len(kube.events) >= 5)
+        assert [reason for reason, _ in reasons(kube)][3:] == ["ClearAssignment", "IPAllocated"]
+
+    run(scenario, existing=((POOLS, home("192.168.2.128/25")), (SERVICES, web())))
+
+
+def test_controller_that_starts_repeats_no_event_that_is_still_there() -> None:
+    async def main() -> None:
+        kube = FakeKube()
+        kube.put(POOLS, home("192.168.2.128/32"))
+        kube.put(SERVICES, web("a"))
+        kube.put(SERVICES, web("b", {"metallb.universe.tf/address-pool": "home"}))
+        async with running(kube):
+            await until(lambda: len(kube.events) == 3)
+            kube.put(POOLS, home("192.168.2.5", name="bad"))
+            await until(lambda: len(kube.events) == 4)
+        before = reasons(kube)
+        told = {"IPAllocated", "AllocationFailed", "deprecatedAnnotation", "ConfigurationError"}
+        assert {reason for reason, _ in before} == told
+        async with running(kube) as controller:
+            await until(controller._lease.may_write)
+            kube.delete(POOLS, "bad")
+            await until(lambda: controller.not_ready() is None)
+            await asyncio.sleep(0.2)
+            assert reasons(kube) == before
+            # What begins from then on is told, also in the same words.
+            kube.put(POOLS, home("192.168.2.5", name="bad"))
+            await until(lambda: len(kube.events) == 5)
+            assert reasons(kube)[4] == next(item for item in before if item[0] == "ConfigurationError")
+
+    asyncio.run(main())
 
 
 def test_outage_of_the_api_server_is_survived() -> None:

@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import logging
 import secrets
 from collections.abc import Mapping
@@ -101,12 +102,16 @@ def event_target(target: Service | ObjectRef) -> ObjectRef:
 def event_body(
     target: ObjectRef, component: str, host: str, kind: str, reason: str, message: str, now: datetime
 ) -> dict[str, Any]:
-    """An Event on the object, as `kubectl describe` shows it. `kind` is Normal or Warning."""
+    """An Event on the object, as `kubectl describe` shows it. `kind` is Normal or Warning.
+
+    Its name follows from what it says of whom: whether that was told can be seen without reading all Events.
+    """
+    told = hashlib.blake2b("\n".join((component, host, target.uid, kind, reason, message)).encode(), digest_size=8)
     moment = now.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
     return {
         "apiVersion": "v1",
         "kind": "Event",
-        "metadata": {"name": f"{target.name[:230]}.{secrets.token_hex(8)}", "namespace": target.namespace},
+        "metadata": {"name": f"{target.name[:230]}.{told.hexdigest()}", "namespace": target.namespace},
         "involvedObject": {
             "apiVersion": _API_VERSIONS.get(target.kind, "metallb.io/v1beta1"),
             "kind": target.kind,
@@ -136,6 +141,7 @@ class _Event(NamedTuple):
     kind: str
     reason: str
     message: str
+    unless_told: bool = False
 
 
 class EventRecorder:
@@ -148,41 +154,71 @@ class EventRecorder:
         self._background = background or Background()
         self._queue: asyncio.Queue[_Event] = asyncio.Queue(_QUEUE_LENGTH)
 
-    def record(self, target: Service | ObjectRef, kind: str, reason: str, message: str) -> None:
-        """Queue one Event; `kind` is Normal or Warning."""
-        event = _Event(
-            asyncio.get_running_loop().time(), datetime.now(UTC), event_target(target), kind, reason, message
-        )
-        try:
-            self._queue.put_nowait(event)
-        except asyncio.QueueFull:
-            log.warning("event dropped, too many wait", extra=fields(object=event.about.name, reason=reason))
+    def record(
+        self, target: Service | ObjectRef, kind: str, reason: str, message: str, unless_told: bool = False
+    ) -> None:
+        """Queue one Event; `kind` is Normal or Warning.
+
+        With `unless_told` it is left out when one that says the same of the same object is still kept, by whichever
+        process: an hour.
+        """
+        self._queue_up(self._event(target, kind, reason, message)._replace(unless_told=unless_told))
 
     async def write_now(self, target: Service | ObjectRef, kind: str, reason: str, message: str) -> None:
-        """Write one Event before going on: for what people should know before it happens."""
-        await self._write(_Event(0.0, datetime.now(UTC), event_target(target), kind, reason, message), attempts=1)
+        """Write one Event before going on: for what people should know before it happens. It is queued if it fails."""
+        event = self._event(target, kind, reason, message)
+        if not await self._write(event, attempts=1):
+            self._queue_up(event)
 
     async def run(self) -> None:
         """Write what is queued, for ever."""
         while True:
             event = await self._queue.get()
             await self._background.turn(event.queued_at)
-            await self._write(event, _ATTEMPTS)
+            if not await self._write(event, _ATTEMPTS):
+                log.warning("event given up", extra=fields(object=event.about.name, reason=event.reason))
 
-    async def _write(self, event: _Event, attempts: int) -> None:
+    @staticmethod
+    def _event(target: Service | ObjectRef, kind: str, reason: str, message: str) -> _Event:
+        queued_at = asyncio.get_running_loop().time()
+        return _Event(queued_at, datetime.now(UTC), event_target(target), kind, reason, message)
+
+    def _queue_up(self, event: _Event) -> None:
+        try:
+            self._queue.put_nowait(event)
+        except asyncio.QueueFull:
+            log.warning("event dropped, too many wait", extra=fields(object=event.about.name, reason=event.reason))
+
+    async def _write(self, event: _Event, attempts: int) -> bool:
+        """Write it, or find that it is refused for good; False when another attempt makes sense."""
         path = f"/api/v1/namespaces/{event.about.namespace}/events"
         body = event_body(
             event.about, self._component, self._host, event.kind, event.reason, event.message, event.moment
         )
+        may_be_written = event.unless_told
         for attempt in range(attempts):
             try:
-                await self._api.create(path, body)
-                return
+                await self._create(path, body, may_be_written)
+                return True
             except ApiError as error:
                 # A refusal stays one (no permission, namespace going away), unless the server is only overloaded; an
                 # unreachable server may come back.
-                stays = error.code not in (0, 429, 503)
-                if stays or attempt == attempts - 1:
+                if error.code not in (0, 429, 503):
                     log.warning("event not written", extra=fields(reason=event.reason, error=str(error)))
-                    return
-                await asyncio.sleep(error.retry_after or 2.0**attempt)
+                    return True
+                # Only the answer may have been lost.
+                may_be_written = may_be_written or error.code == 0
+                if attempt < attempts - 1:
+                    await asyncio.sleep(error.retry_after or 2.0**attempt)
+        return False
+
+    async def _create(self, path: str, body: dict[str, Any], may_be_written: bool) -> None:
+        """Raises ApiError. What was told before and has happened again gets another name."""
+        try:
+            await self._api.create(path, body)
+        except ApiError as error:
+            if error.code != 409:
+                raise
+            if not may_be_written:
+                again = f"{body['metadata']['name'].rpartition('.')[0]}.{secrets.token_hex(8)}"
+                await self._api.create(path, {**body, "metadata": {**body["metadata"], "name": again}})
