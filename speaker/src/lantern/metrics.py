@@ -49,6 +49,12 @@ class ControllerMetrics(ClientMetrics):
         self.refused = Gauge(
             "lantern_services_refused", "Services that do not get what they ask for.", ["reason"], registry=registry
         )
+        self.noted = Gauge(
+            "lantern_services_noted", "Services whose owner should know something.", ["reason"], registry=registry
+        )
+        self.lost = Counter(
+            "lantern_addresses_lost", "Services that have lost an address, by why.", ["reason"], registry=registry
+        )
         self.pool_warnings = Gauge(
             "lantern_pool_warnings",
             "Things about a pool that are probably not meant.",

@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Every reason why a Service has no address, or why a node does not announce one.
 
-A reason's value is its stable name: it is in logs and metric labels. Its meaning is written for the cluster's owner.
+A reason's value is its stable name: it is in Events, logs and metric labels. Its meaning is written for the cluster's
+owner.
 """
 
 from __future__ import annotations

@@ -31,6 +31,8 @@ def test_controller() -> None:
     for gauge in (*metrics.total.values(), *metrics.in_use.values()):
         gauge.labels(pool="p").set(1)
     metrics.refused.labels(reason="r").set(1)
+    metrics.noted.labels(reason="r").set(1)
+    metrics.lost.labels(reason="r").inc()
     metrics.pool_warnings.labels(pool="p", code="c").set(1)
     metrics.writes.labels(outcome="written").inc()
     assert names(registry) == CLIENT | {
@@ -41,6 +43,8 @@ def test_controller() -> None:
         "metallb_allocator_ipv4_addresses_in_use_total",
         "metallb_allocator_ipv6_addresses_in_use_total",
         "lantern_services_refused",
+        "lantern_services_noted",
+        "lantern_addresses_lost_total",
         "lantern_pool_warnings",
         "lantern_leader",
         "lantern_status_writes_total",

@@ -28,9 +28,10 @@ _PARALLEL_WRITES = 16
 _WRITE_SECONDS = 10.0
 
 
-def detail(service: Service, **values: object) -> dict[str, Any]:
+def detail(service: Service, denied: Denied | None = None, **values: object) -> dict[str, Any]:
     """Log fields about a Service."""
-    return fields(service=str(service.key), **values)
+    why = {} if denied is None else {"reason": denied.reason.value, "why": denied.sentence}
+    return fields(service=str(service.key), **values, **why)
 
 
 class Assigner:
@@ -163,10 +164,12 @@ class Assigner:
                 self._tell_written(item)
 
     def _tell_written(self, item: Assign | Release) -> None:
-        service = item.service
+        service, code = item.service, ""
+        if item.lost is not None:
+            code = item.lost.reason.value
+            self._metrics.lost.labels(reason=code).inc()
         if isinstance(item, Release):
-            why = {"reason": item.lost.reason.value, "why": item.lost.sentence}
-            log.info("address released", extra=detail(service, ips=quoted(service.addresses), **why))
+            log.info("address released", extra=detail(service, item.lost, ips=quoted(service.addresses)))
             return
         since = self._waiting_since.get(service.key)
         if since is not None and item.kind is not AssignKind.POOL_NAME:
@@ -178,8 +181,9 @@ class Assigner:
                 added = next(address for address in item.addresses if address not in service.addresses)
                 self._events.record(service, "Normal", "IPAllocated", f'Assigned additional IP "{added}"')
             case AssignKind.NEW | AssignKind.FEWER:
-                self._events.record(service, "Normal", "IPAllocated", f"Assigned IP {quoted(item.addresses)}")
-        log.info("address assigned", extra=detail(service, ips=quoted(item.addresses), pool=item.pool))
+                message = f"Assigned IP {quoted(item.addresses)}"
+                self._events.record(service, "Normal", "IPAllocated", message, code=code)
+        log.info("address assigned", extra=detail(service, item.lost, ips=quoted(item.addresses), pool=item.pool))
 
     async def _tell_lost(self, service: Service, lost: Denied) -> None:
         """Before it happens: whoever watches should not learn of it from a connection that broke.
@@ -192,8 +196,8 @@ class Assigner:
         message = (
             f'current IP for "{service.key}" not allowed by config, will attempt for new IP assignment: {lost.sentence}'
         )
-        log.warning("address will change", extra=detail(service, ips=quoted(service.addresses), why=lost.sentence))
-        await self._events.write_now(service, "Normal", "ClearAssignment", message)
+        log.warning("address will change", extra=detail(service, lost, ips=quoted(service.addresses)))
+        await self._events.write_now(service, "Normal", "ClearAssignment", message, code=lost.reason.value)
 
     def _tell_refusals(self, refuse: tuple[Refuse, ...]) -> None:
         now: dict[ServiceKey, tuple[Denied, ...]] = {}
@@ -205,12 +209,12 @@ class Assigner:
             service, denied = item.service, item.denied
             if service.key not in news.gained and service.key not in news.changed:
                 continue
-            log.warning("Service refused", extra=detail(service, reason=denied.reason.value, why=denied.sentence))
+            log.warning("Service refused", extra=detail(service, denied))
             if denied.reason is Reason.BAD_REQUEST:
                 event, message = "LoadBalancerFailed", f"invalid requested loadbalancer IPs: {denied.sentence}"
             else:
                 event, message = "AllocationFailed", f'Failed to allocate IP for "{service.key}": {denied.sentence}'
-            self._events.record(service, "Warning", event, message, unless_told=self._is_new_term)
+            self._record_state(service, "Warning", event, message, denied)
 
     def _tell_notes(self, notes: tuple[Note, ...]) -> None:
         now = {(item.service.key, item.event_reason): item.denied for item in notes}
@@ -219,6 +223,10 @@ class Assigner:
         for item in notes:
             key = (item.service.key, item.event_reason)
             if key in news.gained or key in news.changed:
+                log.info("noted about a Service", extra=detail(item.service, item.denied))
                 kind = "Warning" if item.is_warning else "Normal"
-                message = item.denied.sentence
-                self._events.record(item.service, kind, item.event_reason, message, unless_told=self._is_new_term)
+                self._record_state(item.service, kind, item.event_reason, item.denied.sentence, item.denied)
+
+    def _record_state(self, service: Service, kind: str, event: str, message: str, denied: Denied) -> None:
+        code, may_be_told = denied.reason.value, self._is_new_term
+        self._events.record(service, kind, event, message, code=code, unless_told=may_be_told)

@@ -143,7 +143,9 @@ class ConfigurationKeeper:
         self._metrics.config_stale.set(after.is_stale)
         kept = "the last valid one stays in force" if after.is_loaded else "none is in force yet"
         for problem in _news(before.problems, after.problems):
-            log.error("configuration refused", extra=fields(problem=problem.message, consequence=kept))
+            log.error(
+                "configuration refused", extra=fields(code=problem.code, problem=problem.message, consequence=kept)
+            )
         if before.problems and not after.problems:
             log.info("configuration is in order again")
         for warning in _news(before.warnings, after.warnings):
@@ -166,8 +168,8 @@ class ConfigurationKeeper:
         blamed = _blamed(inputs) if news else {}
         for item in news:
             if item.where in blamed:
-                about = blamed[item.where]
-                self._events.record(about, "Warning", reasons[item], item.message, unless_told=self._may_be_told)
+                told = (blamed[item.where], "Warning", reasons[item], item.message)
+                self._events.record(*told, code=item.code, unless_told=self._may_be_told)
         self._may_be_told = False
 
 

@@ -10,11 +10,11 @@ import os
 import secrets
 import time
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from typing import Any
 
-from prometheus_client import CollectorRegistry
+from prometheus_client import CollectorRegistry, Gauge
 
 from lantern.adapters.http import StatusServer
 from lantern.adapters.kube import convert
@@ -31,7 +31,7 @@ from lantern.app.configuration import ConfigurationKeeper, Sources
 from lantern.app.process import run_until_stopped
 from lantern.app.reconcile import Reconciler
 from lantern.core.allocate import plan
-from lantern.core.decisions import Plan
+from lantern.core.decisions import Note, Plan, Refuse
 from lantern.core.leadership import Timings
 from lantern.core.memory import remember
 from lantern.core.model import PoolSpec, Snapshot
@@ -198,9 +198,14 @@ class Controller:
             for family in (0, 4, 6):
                 self._metrics.total[family].labels(pool=name).set(one.total(family))
                 self._metrics.in_use[family].labels(pool=name).set(one.assigned(family))
-        self._metrics.refused.clear()
-        for reason, number in Counter(item.denied.reason.value for item in decided.refuse).items():
-            self._metrics.refused.labels(reason=reason).set(number)
+        told: tuple[tuple[Gauge, Iterable[Refuse | Note]], ...] = (
+            (self._metrics.refused, decided.refuse),
+            (self._metrics.noted, decided.notes),
+        )
+        for gauge, items in told:
+            gauge.clear()
+            for reason, number in Counter(item.denied.reason.value for item in items).items():
+                gauge.labels(reason=reason).set(number)
         objects = [spec for spec in pools if spec.object is not None]
         wanted = {spec.pool.name: _counters(used[spec.pool.name]) for spec in objects}
         self._pool_status.want(wanted, {spec.pool.name: _reported(spec) for spec in objects})

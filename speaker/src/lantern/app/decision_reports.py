@@ -84,7 +84,7 @@ class DecisionReports:
         log.log(level, "not announced from here", extra=detail)
         if denied.reason is Reason.NO_INTERFACE:
             message = f'{denied.sentence} with protocol "{_PROTOCOL}"'
-            self._events.record(service, "Warning", "announceFailed", message)
+            self._events.record(service, "Warning", "announceFailed", message, code=denied.reason.value)
 
 
 def _addresses(verdict: Verdict | None) -> tuple[Address, ...]:

@@ -61,7 +61,7 @@ class Explanation:
     families: str = ""
     pinned: tuple[Address, ...] = ()
     remembered: tuple[Address, ...] = ()
-    notes: tuple[str, ...] = ()
+    notes: tuple[Denied, ...] = ()
     pools: tuple[Considered, ...] = ()
     """In the order they are considered; empty when no pool is considered at all."""
 
@@ -90,7 +90,7 @@ def explain(snapshot: Snapshot, key: ServiceKey) -> Explanation:
         families=_families(service),
         pinned=pin.addresses if pin else (),
         remembered=remembered,
-        notes=tuple(item.denied.sentence for item in plan.notes if item.service.key == key),
+        notes=tuple(item.denied for item in plan.notes if item.service.key == key),
         pools=tuple(
             _considered(allocation, _home(plan, key), service, spec, counters[spec.pool.name])
             for spec in (allocation.index.ranked if considers else ())
@@ -118,14 +118,18 @@ def _had(plan: Plan, service: Service) -> str:
             return f"It has {_listed(service.addresses)} from pool {kept.pool}."
     for given in plan.assign:
         if given.service.key == key:
-            why = f" instead of {_listed(service.addresses)}: {_sentence(given.lost)}" if given.lost else "."
+            why = f" instead of {_lost(service, given.lost)}" if given.lost else "."
             return f"It gets {_listed(given.addresses)} from pool {given.pool}{why}"
     for released in plan.release:
         if released.service.key == key and service.addresses:
-            return f"It loses {_listed(service.addresses)}: {_sentence(released.lost)}"
+            return f"It loses {_lost(service, released.lost)}"
     if not service.is_load_balancer:
         return "It is not of type LoadBalancer, so it gets no address."
     return "It has no address."
+
+
+def _lost(service: Service, denied: Denied) -> str:
+    return f"{_listed(service.addresses)} ({denied.reason.value}): {_sentence(denied)}"
 
 
 def _sentence(denied: Denied) -> str:
@@ -218,7 +222,7 @@ def render(explanation: Explanation) -> str:
         ("families", explanation.families),
         ("pinned", _listed(explanation.pinned)),
         ("had last", _listed(explanation.remembered)),
-        *(("note", note) for note in explanation.notes),
+        *(("note", f"{note.reason.value}: {note.sentence}") for note in explanation.notes),
     ]
     lines = [f"Service {explanation.key}", *(f"  {name:<9} {text}" for name, text in rows if text)]
     if explanation.pools:

@@ -63,10 +63,10 @@ def test_a_service_that_has_its_address() -> None:
 def test_a_service_that_is_being_moved_and_one_that_loses_its_address() -> None:
     moved = service("a", "10.9.9.9", pool="old")
     text = render(explained("a", [moved], HOME))
-    assert "It gets 192.168.2.128 from pool home instead of 10.9.9.9: " in text
+    assert "It gets 192.168.2.128 from pool home instead of 10.9.9.9 (notInPools): " in text
     assert '["10.9.9.9"] is not allowed in config: no pool holds it.' in text
     text = render(explained("a", [moved], SPECIAL))
-    assert "It loses 10.9.9.9: " in text and "Refused: no available IPs: every pool is reserved" in text
+    assert "It loses 10.9.9.9 (notInPools): " in text and "Refused: no available IPs: every pool is reserved" in text
     assert "It gets 192.168.2.128 from pool home.\n" in render(explained("a", [service("a")], HOME))
 
 
@@ -84,8 +84,12 @@ def test_wishes_pins_memory_and_notes_are_shown() -> None:
     assert '  asks for  address 192.168.2.129, sharing, key "k"\n' in text
     assert "  families  IPv4 and IPv6 (one is enough)\n" in text
     assert "  pinned    192.168.2.128\n  had last  192.168.2.129\n" in text
-    assert "  note      Service uses deprecated annotation metallb.universe.tf/allow-shared-ip. Use metallb.io/" in text
-    assert "  note      cannot assign additional IP in PreferDualStack: pool home has no IPv6 addresses\n" in text
+    assert (
+        "  note      deprecatedAnnotation: Service uses deprecated annotation metallb.universe.tf/allow-shared-ip."
+        in text
+    )
+    sentence = "cannot assign additional IP in PreferDualStack: pool home has no IPv6 addresses"
+    assert f"  note      poolWithoutFamily: {sentence}\n" in text
 
 
 def test_an_infeasible_wish_beside_an_address() -> None:

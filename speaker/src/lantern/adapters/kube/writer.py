@@ -22,6 +22,7 @@ from lantern.pools import Address
 log = logging.getLogger("lantern.kube")
 
 POOL_ANNOTATION = "metallb.io/ip-allocated-from-pool"
+REASON_ANNOTATION = "lantern.homelab/reason"
 _OLD_POOL_ANNOTATION = "metallb.universe.tf/ip-allocated-from-pool"
 _API_VERSIONS = {"Service": "v1", "ConfigMap": "v1", "Node": "v1"}
 _QUEUE_LENGTH = 10_000
@@ -100,9 +101,9 @@ def event_target(target: Service | ObjectRef) -> ObjectRef:
 
 
 def event_body(
-    target: ObjectRef, component: str, host: str, kind: str, reason: str, message: str, now: datetime
+    target: ObjectRef, component: str, host: str, kind: str, reason: str, message: str, now: datetime, code: str = ""
 ) -> dict[str, Any]:
-    """An Event on the object, as `kubectl describe` shows it. `kind` is Normal or Warning.
+    """An Event on the object, as `kubectl describe` shows it. `kind` is Normal or Warning, `code` is for programs.
 
     Its name follows from what it says of whom: whether that was told can be seen without reading all Events.
     """
@@ -111,7 +112,11 @@ def event_body(
     return {
         "apiVersion": "v1",
         "kind": "Event",
-        "metadata": {"name": f"{target.name[:230]}.{told.hexdigest()}", "namespace": target.namespace},
+        "metadata": {
+            "name": f"{target.name[:230]}.{told.hexdigest()}",
+            "namespace": target.namespace,
+            **({"annotations": {REASON_ANNOTATION: code}} if code else {}),
+        },
         "involvedObject": {
             "apiVersion": _API_VERSIONS.get(target.kind, "metallb.io/v1beta1"),
             "kind": target.kind,
@@ -141,7 +146,8 @@ class _Event(NamedTuple):
     kind: str
     reason: str
     message: str
-    unless_told: bool = False
+    code: str
+    unless_told: bool
 
 
 class EventRecorder:
@@ -155,18 +161,27 @@ class EventRecorder:
         self._queue: asyncio.Queue[_Event] = asyncio.Queue(_QUEUE_LENGTH)
 
     def record(
-        self, target: Service | ObjectRef, kind: str, reason: str, message: str, unless_told: bool = False
+        self,
+        target: Service | ObjectRef,
+        kind: str,
+        reason: str,
+        message: str,
+        *,
+        code: str = "",
+        unless_told: bool = False,
     ) -> None:
-        """Queue one Event; `kind` is Normal or Warning.
+        """Queue one Event; `kind` is Normal or Warning, `reason` is MetalLB's word, `code` what logs and metrics say.
 
         With `unless_told` it is left out when one that says the same of the same object is still kept, by whichever
         process: an hour.
         """
-        self._queue_up(self._event(target, kind, reason, message)._replace(unless_told=unless_told))
+        self._queue_up(self._event(target, kind, reason, message, code, unless_told))
 
-    async def write_now(self, target: Service | ObjectRef, kind: str, reason: str, message: str) -> None:
+    async def write_now(
+        self, target: Service | ObjectRef, kind: str, reason: str, message: str, *, code: str = ""
+    ) -> None:
         """Write one Event before going on: for what people should know before it happens. It is queued if it fails."""
-        event = self._event(target, kind, reason, message)
+        event = self._event(target, kind, reason, message, code)
         if not await self._write(event, attempts=1):
             self._queue_up(event)
 
@@ -179,9 +194,11 @@ class EventRecorder:
                 log.warning("event given up", extra=fields(object=event.about.name, reason=event.reason))
 
     @staticmethod
-    def _event(target: Service | ObjectRef, kind: str, reason: str, message: str) -> _Event:
+    def _event(
+        target: Service | ObjectRef, kind: str, reason: str, message: str, code: str, unless_told: bool = False
+    ) -> _Event:
         queued_at = asyncio.get_running_loop().time()
-        return _Event(queued_at, datetime.now(UTC), event_target(target), kind, reason, message)
+        return _Event(queued_at, datetime.now(UTC), event_target(target), kind, reason, message, code, unless_told)
 
     def _queue_up(self, event: _Event) -> None:
         try:
@@ -192,9 +209,8 @@ class EventRecorder:
     async def _write(self, event: _Event, attempts: int) -> bool:
         """Write it, or find that it is refused for good; False when another attempt makes sense."""
         path = f"/api/v1/namespaces/{event.about.namespace}/events"
-        body = event_body(
-            event.about, self._component, self._host, event.kind, event.reason, event.message, event.moment
-        )
+        who = (event.about, self._component, self._host)
+        body = event_body(*who, event.kind, event.reason, event.message, event.moment, event.code)
         may_be_written = event.unless_told
         for attempt in range(attempts):
             try:
