@@ -56,6 +56,7 @@ class FakeKube:
         self.requests: list[tuple[str, str]] = []
         """Every write that reached the server: method and path."""
         self.refuse_writes: dict[str, ApiError] = {}
+        """By path: that of the collection for what is created."""
         self._history: list[tuple[int, str, str, dict[str, Any]]] = []
         self._moved = asyncio.Event()
         self._flowing = asyncio.Event()
@@ -132,6 +133,8 @@ class FakeKube:
     async def create(self, path: str, body: Mapping[str, Any]) -> msgspec.Raw:
         self._reach()
         self.requests.append(("POST", path))
+        if (refusal := self.refuse_writes.get(path)) is not None:
+            raise refusal
         if path.endswith("/events"):
             if body["metadata"]["name"] in {event["metadata"]["name"] for event in self.events}:
                 raise ApiError("already exists", 409)

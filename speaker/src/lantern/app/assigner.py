@@ -61,9 +61,15 @@ class Assigner:
         self._under_way: set[asyncio.Task[msgspec.Raw]] = set()
         self._unsure: dict[ServiceKey, Assign] = {}
         """Writes whose answer was lost: they may have happened all the same, and then people must be told."""
+        self._overload: ApiError | None = None
+        """By which the API server asked to be left alone, since this plan is being carried out."""
 
     async def apply(self, plan: Plan) -> None:
-        """Write all of a plan. One Service that cannot be written holds up no other; the first error is raised last."""
+        """Write all of a plan. One Service that cannot be written holds up no other; an error is raised last.
+
+        It is the one that asks for the longest pause. Nothing more is written once the API server asked for one.
+        """
+        self._overload = None
         self._note_waiting(plan)
         self._tell_unsure(plan)
         # Releases come first: an address is free in the cluster before it is written into another Service.
@@ -73,9 +79,8 @@ class Assigner:
         for batch in batches:
             gate = asyncio.Semaphore(_PARALLEL_WRITES)
             errors = await asyncio.gather(*(self._write(gate, item) for item in batch))
-            for error in errors:
-                if error is not None:
-                    raise error
+            if failed := [error for error in errors if error is not None]:
+                raise max(failed, key=lambda error: error.retry_after or 0.0)
 
     async def fence(self, plan: Plan, leader: str) -> None:
         """Make out of date whatever a controller that led before may still send to Services this plan is about.
@@ -88,13 +93,17 @@ class Assigner:
 
         async def mark(service: Service) -> None:
             async with gate:
+                if self._overload is not None:
+                    raise self._overload
                 self._background.urgent()
                 try:
                     await mark_taken_over(self._api, service, leader, _WRITE_SECONDS)
                 except ApiError as error:
+                    self._note_overload(error)
                     if not error.is_outdated:
                         raise
 
+        self._overload = None
         await asyncio.gather(*(mark(service) for service in services.values()))
 
     def begin_term(self) -> None:
@@ -121,6 +130,10 @@ class Assigner:
         task.add_done_callback(self._under_way.discard)
         return await asyncio.shield(task)
 
+    def _note_overload(self, error: ApiError) -> None:
+        if error.retry_after is not None:
+            self._overload = error
+
     def _note_waiting(self, plan: Plan) -> None:
         now = asyncio.get_running_loop().time()
         waiting = {item.service.key for item in plan.assign} | {item.service.key for item in plan.refuse}
@@ -131,6 +144,8 @@ class Assigner:
         service = item.service
         addresses, pool = (item.addresses, item.pool) if isinstance(item, Assign) else ((), None)
         async with gate:
+            if self._overload is not None:
+                return self._overload
             self._background.urgent()
             if item.lost is not None and item.lost.reason in TAKEN_AWAY:
                 await self._tell_lost(service, item.lost)
@@ -147,8 +162,9 @@ class Assigner:
                     log.debug("Service changed meanwhile", extra=detail(service, error=str(error)))
                     return None
                 self._metrics.writes.labels(outcome="error").inc()
-                if error.code == 0 and isinstance(item, Assign):
+                if error.is_temporary and isinstance(item, Assign):
                     self._unsure[service.key] = item
+                self._note_overload(error)
                 log.error("Service not written", extra=detail(service, error=str(error)))
                 return error
         self._metrics.writes.labels(outcome="written").inc()

@@ -68,7 +68,9 @@ class Unsteady:
         raise AssertionError("no status is written here")
 
 
-@pytest.mark.parametrize(("codes", "written"), [((), 2), ((0, 0), 2), ((403,), 1), ((0, 0, 0, 0), 1)])
+@pytest.mark.parametrize(
+    ("codes", "written"), [((), 2), ((0, 0), 2), ((429, 500, 504), 2), ((403,), 1), ((0, 0, 0, 0), 1)]
+)
 def test_events_survive_an_outage_and_are_given_up_when_refused(
     codes: tuple[int, ...], written: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -65,6 +65,11 @@ class ApiError(Exception):
         """The object changed or vanished since it was read; its watch tells, so nothing is to be done here."""
         return self.code in (404, 409)
 
+    @property
+    def is_temporary(self) -> bool:
+        """The server is out of reach, overloaded or fails: the same request may do later, or has done already."""
+        return self.code in (0, 429) or self.code >= 500
+
 
 class KubeApi:
     """An authenticated connection pool. Paths begin with "/api" or "/apis"."""

@@ -60,6 +60,8 @@ class LeaseKeeper:
         self._moved = asyncio.Event()
         self._looked = asyncio.Event()
         self._held = False
+        self._left_alone_until = -math.inf
+        """The API server asked for no write before."""
 
     async def run(self) -> None:
         """Contend for ever."""
@@ -110,7 +112,9 @@ class LeaseKeeper:
                 case Wait(seconds):
                     pause = seconds
                 case Take() as take:
-                    pause = await self._take(take)
+                    # Whatever the watch tells meanwhile, and even if leadership ends by that.
+                    wait = self._left_alone_until - self._now()
+                    pause = wait if wait > 0 else await self._take(take)
             if self._store.is_synced:
                 self._looked.set()
             with suppress(TimeoutError):
@@ -145,7 +149,8 @@ class LeaseKeeper:
         except ApiError as error:
             level = logging.DEBUG if error.code == 409 else logging.WARNING
             log.log(level, "lease not written", extra=fields(lease=self._name, error=str(error)))
-            return _RETRY_SECONDS
+            self._left_alone_until = self._now() + (error.retry_after or 0.0)
+            return max(_RETRY_SECONDS, error.retry_after or 0.0)
         self._store.wrote(answer)
         self._machine.took(lease_record(answer), take, started=started, now=self._now())
         self._tell()

@@ -79,14 +79,14 @@ class MemoryStore:
             await self._changed.wait()
             await asyncio.sleep(_PAUSE_SECONDS)
             await self._background.turn(asyncio.get_running_loop().time())
-            await self.flush()
+            await asyncio.sleep(await self.flush())
 
-    async def flush(self) -> None:
-        """Write now what was not written yet."""
+    async def flush(self) -> float:
+        """Write now what was not written yet; returns for how long the API server wants to be left alone."""
         self._changed.clear()
         text = encode(self.current)
         if text == self._written or not self._may_write():
-            return
+            return 0.0
         body: dict[str, Any] = {"data": {_KEY: text}}
         try:
             if self._exists:
@@ -98,3 +98,5 @@ class MemoryStore:
             self._exists = not self._exists if error.is_outdated else self._exists
             self._changed.set()
             log.warning("addresses not remembered, will retry", extra=fields(error=str(error)))
+            return error.retry_after or 0.0
+        return 0.0

@@ -70,20 +70,25 @@ class PoolStatusWriter:
             await self._changed.wait()
             await self._background.turn(asyncio.get_running_loop().time())
             self._changed.clear()
-            for name in self._differing():
-                if self._may_write():
-                    await self._write(name, self._wanted[name])
-            await asyncio.sleep(_PAUSE_SECONDS)
+            await asyncio.sleep(max(_PAUSE_SECONDS, await self._write_all()))
 
     def _differing(self) -> list[str]:
         return sorted(name for name, counters in self._wanted.items() if self._written.get(name) != counters)
 
-    async def _write(self, name: str, counters: Counters) -> None:
-        try:
-            await self._api.patch(f"{self._path}/{name}/status", {"status": counters.body()})
-            self._written[name] = counters
-        except ApiError as error:
-            log.warning("pool status not written", extra=fields(pool=name, error=str(error)))
-            # A pool that is gone has no status; anything else is tried again.
-            if not error.is_outdated:
-                self._changed.set()
+    async def _write_all(self) -> float:
+        """Write what differs; returns for how long the API server wants to be left alone."""
+        for name in self._differing():
+            counters = self._wanted[name]
+            if not self._may_write():
+                continue
+            try:
+                await self._api.patch(f"{self._path}/{name}/status", {"status": counters.body()})
+                self._written[name] = counters
+            except ApiError as error:
+                log.warning("pool status not written", extra=fields(pool=name, error=str(error)))
+                # A pool that is gone has no status; anything else is tried again.
+                if error.code != 404:
+                    self._changed.set()
+                if error.retry_after is not None:
+                    return error.retry_after
+        return 0.0

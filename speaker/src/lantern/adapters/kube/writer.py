@@ -219,7 +219,7 @@ class EventRecorder:
             except ApiError as error:
                 # A refusal stays one (no permission, namespace going away), unless the server is only overloaded; an
                 # unreachable server may come back.
-                if error.code not in (0, 429, 503):
+                if not error.is_temporary:
                     log.warning("event not written", extra=fields(reason=event.reason, error=str(error)))
                     return True
                 # Only the answer may have been lost.
