@@ -5,8 +5,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 from .problem import Problem
 from .ranges import Address, AddressRange, Network, parse_address, parse_network, parse_range
@@ -45,16 +46,39 @@ class Pool:
         return replace(self, addresses=tuple(kept))
 
 
+class _Entry(NamedTuple):
+    """One range of a pool, and how a message names it."""
+
+    range: AddressRange
+    pool: Pool
+    name: str
+
+
+def _unnumbered(pool: Pool, _number: int) -> str:
+    return f'pool "{pool.name}"'
+
+
 def pool_ranges(pool: Pool) -> tuple[tuple[AddressRange, ...], list[Problem]]:
     """The pool's ranges in the order written, and what is wrong with the entries that are none."""
+    entries, wrong = _entries(pool, _unnumbered)
+    return tuple(entry.range for entry in entries), wrong
+
+
+def _entries(pool: Pool, name: Callable[[Pool, int], str]) -> tuple[list[_Entry], list[Problem]]:
     where = f'pool "{pool.name}"'
-    parsed = [parse_range(text, where) for text in pool.addresses]
-    ranges = tuple(item for item in parsed if isinstance(item, AddressRange))
-    wrong = [item for item in parsed if isinstance(item, Problem)]
+    entries: list[_Entry] = []
+    wrong: list[Problem] = []
+    for number, text in enumerate(pool.addresses):
+        named = name(pool, number)
+        parsed = parse_range(text, named)
+        if isinstance(parsed, Problem):
+            wrong.append(parsed._replace(where=where))
+        else:
+            entries.append(_Entry(parsed, pool, named))
     if not pool.addresses:
         message = f'{where} has no addresses. Give it at least one, such as "192.168.2.128/25", or remove it.'
         wrong.append(Problem("empty", where, message))
-    return ranges, wrong
+    return entries, wrong
 
 
 def capacity(pool: Pool, version: int) -> int:
@@ -78,18 +102,20 @@ def problems(
     nodes: Mapping[str, str] | None = None,
     router: str | None = None,
     reservations: Mapping[str, str] | None = None,
+    name: Callable[[Pool, int], str] = _unnumbered,
 ) -> list[Problem]:
     """Everything that forbids using these pools; an empty list when nothing does.
 
-    `nodes` and `reservations` map a host's name to its address; `router` is an address. Codes: bad-name,
-    duplicate-name, empty, malformed, reversed, family-mix, overlap, holds-node, holds-router, holds-reservation.
+    `nodes` and `reservations` map a host's name to its address; `router` is an address; `name` says how to name an
+    entry of a pool, by its index. Codes: bad-name, duplicate-name, empty, malformed, reversed, family-mix, overlap,
+    holds-node, holds-router, holds-reservation.
     """
     found = _name_problems(pools)
-    entries: list[tuple[AddressRange, Pool]] = []
+    entries: list[_Entry] = []
     for pool in pools:
-        ranges, wrong = pool_ranges(pool)
+        read, wrong = _entries(pool, name)
         found += wrong
-        entries += [(item, pool) for item in ranges]
+        entries += read
     found += _overlaps(entries)
     found += _held(entries, "holds-node", "node", dict(nodes or {}))
     found += _held(entries, "holds-router", "router", {"": router} if router else {})
@@ -112,27 +138,25 @@ def _name_problems(pools: Sequence[Pool]) -> list[Problem]:
     return found
 
 
-def _overlaps(entries: Sequence[tuple[AddressRange, Pool]]) -> list[Problem]:
+def _overlaps(entries: Sequence[_Entry]) -> list[Problem]:
     """Each range against the one before it that reaches furthest: names every range that overlaps, not every pair."""
     found: list[Problem] = []
-    furthest: tuple[AddressRange, Pool] | None = None
-    for item, pool in sorted(entries, key=lambda entry: entry[0]):
-        if furthest is not None and furthest[0].overlaps(item):
-            where = f'pool "{pool.name}"'
-            if pool is furthest[1]:
-                message = "{0} lists addresses twice: {1} overlaps {2}. Remove one of them."
-                found.append(Problem("overlap", where, message.format(where, item, furthest[0])))
+    furthest: _Entry | None = None
+    for entry in sorted(entries, key=lambda entry: entry.range):
+        item = entry.range
+        if furthest is not None and furthest.range.overlaps(item):
+            if entry.pool is furthest.pool:
+                message = "{0} lists addresses twice: {1} overlaps {3}. Remove one of them."
             else:
-                message = '{0} ({1}) overlaps pool "{2}" ({3}). Change one of them so that no address is in both.'
-                found.append(Problem("overlap", where, message.format(where, item, furthest[1].name, furthest[0])))
-        if furthest is None or (item.version, item.last) > (furthest[0].version, furthest[0].last):
-            furthest = (item, pool)
+                message = "{0} ({1}) overlaps {2} ({3}). Change one of them so that no address is in both."
+            told = message.format(entry.name, item, furthest.name, furthest.range)
+            found.append(Problem("overlap", f'pool "{entry.pool.name}"', told))
+        if furthest is None or (item.version, item.last) > (furthest.range.version, furthest.range.last):
+            furthest = entry
     return found
 
 
-def _held(
-    entries: Sequence[tuple[AddressRange, Pool]], code: str, kind: str, hosts: Mapping[str, str]
-) -> list[Problem]:
+def _held(entries: Sequence[_Entry], code: str, kind: str, hosts: Mapping[str, str]) -> list[Problem]:
     found: list[Problem] = []
     for name, text in hosts.items():
         label = f'{kind} "{name}"' if name else f"the {kind}"
@@ -140,13 +164,13 @@ def _held(
         if isinstance(address, Problem):
             found.append(address)
             continue
-        for item, pool in entries:
-            if address in item:
-                where = f'pool "{pool.name}"'
+        for entry in entries:
+            if address in entry.range:
                 message = (
                     "{0} ({1}) holds {2}, the address of {3}. Move the pool, or give the host an address outside it."
                 )
-                found.append(Problem(code, where, message.format(where, item, address, label)))
+                told = message.format(entry.name, entry.range, address, label)
+                found.append(Problem(code, f'pool "{entry.pool.name}"', told))
     return found
 
 

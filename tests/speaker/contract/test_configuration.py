@@ -82,8 +82,9 @@ def test_move_from_the_config_map_to_objects_changes_no_address(kube: ApiServer,
 
 def test_state_says_what_is_wrong_and_that_it_is_repaired(kube: ApiServer, start: Start) -> None:
     make_pool(kube)
-    start("controller")
+    controller = start("controller")
     eventually(lambda: result(kube) == "Valid", 10, "a valid configuration")
+    assert controller.get("/readyz") == (200, "ok")
     first = state(kube)
     assert first["metadata"]["labels"] == {"metallb.io/component-type": "controller"}
     (condition,) = first["status"]["conditions"]
@@ -97,6 +98,8 @@ def test_state_says_what_is_wrong_and_that_it_is_repaired(kube: ApiServer, start
     found = state(kube)["status"]
     assert 'address pool "default"' in found["errorSummary"] and 'IPAddressPool "home"' in found["errorSummary"]
     assert found["conditions"][0]["reason"] == "ConfigurationError"
+    told = "ok, but the newest configuration is refused, the last valid one is in force:\n"
+    assert controller.get("/readyz") == (200, told + found["errorSummary"])
     kube.delete(f"{MAPS}/config")
     eventually(lambda: result(kube) == "Valid", 2, "a valid configuration")
     assert "errorSummary" not in state(kube)["status"]

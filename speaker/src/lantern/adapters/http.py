@@ -24,7 +24,7 @@ _PLAIN = "text/plain; charset=utf-8"
 
 
 class StatusServer:
-    """Serves until closed. `not_ready` says why the process is not ready, None when it is."""
+    """Serves until closed. `not_ready` says why the process is not ready, None when it is; `but` what is wrong then."""
 
     def __init__(
         self,
@@ -32,12 +32,14 @@ class StatusServer:
         not_ready: Callable[[], str | None],
         pages: Mapping[str, Callable[[], object]] | None = None,
         folders: Mapping[str, Callable[[str], object]] | None = None,
+        but: Callable[[], str | None] = lambda: None,
     ) -> None:
         """`pages` are served as JSON, by path; `folders` too, with what follows their path (None: nothing there)."""
         self._registry = registry
         self._not_ready = not_ready
         self._pages = pages or {}
         self._folders = folders or {}
+        self._but = but
         self._server: asyncio.Server | None = None
 
     async def start(self, host: str | None, port: int) -> int:
@@ -59,9 +61,10 @@ class StatusServer:
             case "/healthz":
                 return HTTPStatus.OK, _PLAIN, b"ok\n"
             case "/readyz":
-                reason = self._not_ready()
-                status = HTTPStatus.OK if reason is None else HTTPStatus.SERVICE_UNAVAILABLE
-                return status, _PLAIN, f"{reason or 'ok'}\n".encode()
+                if (reason := self._not_ready()) is not None:
+                    return HTTPStatus.SERVICE_UNAVAILABLE, _PLAIN, f"{reason}\n".encode()
+                but = self._but()
+                return HTTPStatus.OK, _PLAIN, f"{'ok' if but is None else f'ok, but {but}'}\n".encode()
             case "/metrics":
                 return HTTPStatus.OK, CONTENT_TYPE_LATEST, generate_latest(self._registry)
             case _ if path in self._pages:

@@ -129,6 +129,14 @@ class ConfigurationKeeper:
             return f"no configuration: {self.current.problems[0].message}"
         return f"no configuration: there is no IPAddressPool in namespace {namespace}"
 
+    def stale(self) -> str | None:
+        """What is wrong with the newest configuration, while something else is in force; None when nothing is."""
+        if self.current.pools is None or not self.current.problems:
+            return None
+        instead = "the last valid one" if self._adopted.is_loaded else "the part of it that is in order"
+        told = "\n".join(problem.message for problem in self.current.problems)
+        return f"the newest configuration is refused, {instead} is in force:\n{told}"
+
     def _put_in_force(self, inputs: Inputs) -> None:
         before, self.current = self.current, self._adopted
         if not self._adopted.is_loaded and self._goes_on_in_part:

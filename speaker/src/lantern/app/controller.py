@@ -103,7 +103,7 @@ class Controller:
 
     async def run(self) -> None:
         """For ever, or until cancelled; then what is under way is finished and the Lease given back."""
-        status = StatusServer(self._registry, self.not_ready)
+        status = StatusServer(self._registry, self.not_ready, but=self._configuration.stale)
         await status.start(self._settings.health_probe_host, self._settings.health_probe_port)
         try:
             async with asyncio.TaskGroup() as tasks:

@@ -145,14 +145,14 @@ class Speaker:
             await self._api.close()
 
     def _status_server(self) -> StatusServer:
-        membership, election = self._membership, self._election
+        membership, election, stale = self._membership, self._election, self._configuration.stale
         if membership is None or election is None:
-            return StatusServer(self._registry, self.not_ready, {"/members": lambda: []})
+            return StatusServer(self._registry, self.not_ready, {"/members": lambda: []}, but=stale)
         about = announcements.AnnouncementPages(
             self._settings.node_name, election.machine, election.index, lambda: membership.foreign
         )
         pages = {"/members": membership.view, announcements.PATH: about.overview}
-        return StatusServer(self._registry, self.not_ready, pages, {announcements.PATH: about.about})
+        return StatusServer(self._registry, self.not_ready, pages, {announcements.PATH: about.about}, stale)
 
     async def _hand_over(self) -> None:
         """Let others take over what this node announces, then say goodbye. MetalLB's speakers wait for that one."""

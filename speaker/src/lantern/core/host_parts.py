@@ -60,6 +60,12 @@ def host_part_problems(spec: PoolSpec) -> list[Problem]:
     return found
 
 
+def address_field(spec: PoolSpec, number: int) -> str:
+    """What of the object stands for one of the pool's addresses: behind the written ones come resolved host parts."""
+    written = len(spec.pool.addresses) - (0 if spec.pending else len(_fitting(spec)))
+    return f"spec.addresses[{number}]" if number < written else f"annotation {HOST_PARTS_ANNOTATION}"
+
+
 def resolve(spec: PoolSpec, prefix: IPv6Network | None) -> PoolSpec:
     """The pool with its host parts under this prefix as addresses, or pending when there is none.
 
@@ -75,9 +81,12 @@ def resolve(spec: PoolSpec, prefix: IPv6Network | None) -> PoolSpec:
         )
         return replace(spec, pending=reason)
     base = int(prefix.network_address)
+    resolved = tuple(str(AddressRange(6, base + item.first, base + item.last)) for item in _fitting(spec))
+    return replace(spec, pool=replace(spec.pool, addresses=(*spec.pool.addresses, *resolved)))
+
+
+def _fitting(spec: PoolSpec) -> list[AddressRange]:
+    """Host parts without problems."""
     parsed = [parse_range(text) for text in spec.host_parts]
     fitting = [item for item in parsed if isinstance(item, AddressRange) and item.version == 6]
-    resolved = tuple(
-        str(AddressRange(6, base + item.first, base + item.last)) for item in fitting if item.last < _HOST_LIMIT
-    )
-    return replace(spec, pool=replace(spec.pool, addresses=(*spec.pool.addresses, *resolved)))
+    return [item for item in fitting if item.last < _HOST_LIMIT]

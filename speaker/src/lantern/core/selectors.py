@@ -39,10 +39,11 @@ def list_faults(field: str, selectors: Sequence[Selector]) -> Iterator[str]:
 
 def repeated(field: str, names: Iterable[str]) -> Iterator[str]:
     """Names that are listed more than once, a sentence each."""
-    seen: dict[str, int] = {}
-    for name in names:
-        seen[name] = seen.get(name, 0) + 1
-    yield from (f'{field} lists "{name}" twice. Remove one of the two.' for name, times in seen.items() if times > 1)
+    seen: set[str] = set()
+    for number, name in enumerate(names):
+        if name in seen:
+            yield f'{field}[{number}]: "{name}" is listed twice. Remove one of the two.'
+        seen.add(name)
 
 
 def _meaning(requirement: Requirement) -> _Meaning:

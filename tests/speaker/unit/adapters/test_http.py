@@ -28,6 +28,8 @@ def test_readiness_says_why_not() -> None:
         b"no configuration\n",
     )
     assert server().respond("GET", "/readyz")[::2] == (HTTPStatus.OK, b"ok\n")
+    but = StatusServer(CollectorRegistry(), lambda: None, but=lambda: "stale")
+    assert but.respond("GET", "/readyz")[::2] == (HTTPStatus.OK, b"ok, but stale\n")
 
 
 def test_metrics() -> None:

@@ -113,10 +113,16 @@ def test_bad_pool_is_told_once_everywhere_and_the_last_good_one_stays() -> None:
         assert "192.168.2.200-192.168.2.210" in message and 'pool "home"' in message
         assert world.metric("metallb_k8s_client_config_stale_bool") == 1
         assert world.keeper.not_ready(NAMESPACE) is None
+        assert str(world.keeper.stale()).split("\n") == [
+            "the newest configuration is refused, the last valid one is in force:",
+            'pool "bad", spec.addresses[0] (192.168.2.200-192.168.2.210) overlaps pool "home", spec.addresses[0] '
+            "(192.168.2.128-192.168.2.200). Change one of them so that no address is in both.",
+        ]
         assert world.kube.objects[STATES]["controller"]["status"]["result"] == "Invalid"
         world.pools(pool("home", "192.168.2.128-192.168.2.200"))
         assert world.names() == ["home"]
         assert world.metric("metallb_k8s_client_config_stale_bool") == 0
+        assert world.keeper.stale() is None
 
     run(scenario)
 
@@ -192,6 +198,7 @@ def test_speaker_goes_on_with_what_is_in_order() -> None:
     async def scenario(world: World) -> None:
         world.pools(pool("home", "192.168.2.128-192.168.2.200"), pool("bad", "192.168.2.5"))
         assert world.names() == ["home"]
+        assert "the part of it that is in order is in force:" in str(world.keeper.stale())
         assert world.metric("metallb_k8s_client_config_loaded_bool") == 0
         assert world.metric("metallb_k8s_client_config_stale_bool") == 1
         world.pools(pool("home", "192.168.2.128-192.168.2.200"))

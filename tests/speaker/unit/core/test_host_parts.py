@@ -11,6 +11,7 @@ import pytest
 from fakes.records import node, pool
 from lantern.core.host_parts import host_part_problems, nodes_prefix, resolve
 from lantern.core.model import Node, PoolSpec
+from lantern.core.validation import pool_problems
 
 ONE, TWO, ULA = "2001:db8:0:1::", "2001:db8:0:2::", "fd00:1:2:3::"
 
@@ -67,6 +68,14 @@ def test_written_addresses_stay_before_the_completed_ones() -> None:
     found = resolve(six("::1/128", addresses=("192.168.2.128/25",)), IPv6Network(f"{ONE}/64"))
     assert found.pool.addresses == ("192.168.2.128/25", "2001:db8:0:1::1-2001:db8:0:1::1")
     assert found.host_parts == ("::1/128",)
+
+
+def test_problem_of_a_completed_address_names_what_was_written() -> None:
+    prefix = IPv6Network(f"{ONE}/64")
+    specs = [resolve(six("::1:0/112", "::1:5/128", addresses=("fd00::/112",)), prefix), pool("x", "fd00::5/128")]
+    told = sorted(problem.message for problem in pool_problems(specs))
+    assert told[0].startswith('pool "six", annotation lantern.homelab/ipv6-host-parts lists addresses twice: ')
+    assert 'pool "six", spec.addresses[0] (fd00::-fd00::ffff)' in told[1] and len(told) == 2
 
 
 def test_pool_without_host_parts_is_left_as_it_is() -> None:

@@ -43,13 +43,22 @@ def test_pools_in_order(specs: list[PoolSpec]) -> None:
     ("specs", "told"),
     [
         ([pool("a")], 'pool "a" has no addresses'),
-        ([pool("a", "10.0.0.0/24", "10.0.0.0/24")], "lists addresses twice"),
-        ([pool("a", "10.0.0.0/24"), pool("b", "10.0.0.128/25")], 'pool "b" (10.0.0.128-10.0.0.255) overlaps pool "a"'),
-        ([pool("a", "10.0.0.9-10.0.0.1")], "ends before it begins"),
+        ([pool("a", "10.0.0.0/24", "10.0.0.0/24")], ", spec.addresses[1] lists addresses twice"),
+        (
+            [pool("a", "10.0.0.0/24"), pool("b", "10.0.1.0/24", "10.0.0.128/25")],
+            'pool "b", spec.addresses[1] (10.0.0.128-10.0.0.255) overlaps pool "a", spec.addresses[0] (10.0.0.0-10.0',
+        ),
+        (
+            [pool("a", "10.0.0.0/24", "10.0.1.0/24", "10.0.2.9-10.0.2.1")],
+            'pool "a", spec.addresses[2]: "10.0.2.9-10.0.2.1" ends before it begins. Write it as "10.0.2.1-10.0.2.9".',
+        ),
         ([pool("a", "10.0.0.1-fd00::1")], "mixes IPv4 and IPv6"),
-        ([allocated(namespaces=("x", "x"))], 'serviceAllocation.namespaces lists "x" twice'),
+        ([allocated(namespaces=("x", "x"))], 'spec.serviceAllocation.namespaces[1]: "x" is listed twice'),
         ([allocated(namespace_selectors=(A, A))], "namespaceSelectors[1] says the same as"),
-        ([allocated(service_selectors=(A, B, A))], "serviceSelectors[2] says the same as serviceAllocation.serviceSel"),
+        (
+            [allocated(service_selectors=(A, B, A))],
+            "serviceSelectors[2] says the same as spec.serviceAllocation.serviceSel",
+        ),
     ],
 )
 def test_pools_refused(specs: list[PoolSpec], told: str) -> None:
@@ -60,7 +69,7 @@ def test_pools_refused(specs: list[PoolSpec], told: str) -> None:
 @pytest.mark.parametrize(
     ("fields", "told"),
     [
-        ({"pools": ("a", "b", "a")}, 'ipAddressPools lists "a" twice'),
+        ({"pools": ("a", "b", "a")}, 'spec.ipAddressPools[2]: "a" is listed twice'),
         ({"pool_selectors": (A, A)}, "ipAddressPoolSelectors[1] says the same"),
         ({"node_selectors": (A, A)}, "nodeSelectors[1] says the same"),
         ({"service_selectors": (A, A)}, "serviceSelectors[1] says the same"),

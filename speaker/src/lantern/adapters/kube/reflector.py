@@ -187,7 +187,10 @@ class Store(Generic[T]):
         except ValueError as error:
             where = f"{self.plural} {key.namespace}/{key.name}"
             log.error("object cannot be read", extra=fields(object=where, error=str(error)))
-            return Held(meta.resourceVersion, Problem("unreadable", where, f"{where} cannot be read: {error}"))
+            return Held(
+                meta.resourceVersion,
+                Problem("unreadable", where, f"{where} cannot be read: {error}. Correct or delete it."),
+            )
 
 
 def _identity(raw: msgspec.Raw) -> tuple[ObjectId, Meta]:
