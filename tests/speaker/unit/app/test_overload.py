@@ -21,7 +21,7 @@ MAPS = f"/api/v1/{NAMESPACED}/configmaps"
 LEASES = f"/apis/coordination.k8s.io/v1/{NAMESPACED}/leases"
 SERVICES = "/api/v1/services"
 SETTINGS = ControllerSettings(
-    namespace="metallb-system", health_probe_port=0, health_probe_host="127.0.0.1", lease_duration=0.9, lease_renew=0.2
+    namespace="metallb-system", health_probe_port=0, health_probe_host="127.0.0.1", lease_duration=1.2, lease_renew=0.1
 )
 NUMBER = 20
 PAUSE = 0.4
