@@ -46,6 +46,12 @@ class ControllerMetrics(ClientMetrics):
         self.total = _by_family(registry, "total", "in the pool")
         """By IP version; 0: both."""
         self.in_use = _by_family(registry, "in_use_total", "in use")
+        self.allocated = Gauge(
+            "metallb_allocator_services_allocated_total",
+            "Services that have addresses of the pool.",
+            ["pool"],
+            registry=registry,
+        )
         self.refused = Gauge(
             "lantern_services_refused", "Services that do not get what they ask for.", ["reason"], registry=registry
         )

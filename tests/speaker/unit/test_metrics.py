@@ -28,7 +28,7 @@ CLIENT = {
 def test_controller() -> None:
     registry = CollectorRegistry()
     metrics = ControllerMetrics(registry)
-    for gauge in (*metrics.total.values(), *metrics.in_use.values()):
+    for gauge in (*metrics.total.values(), *metrics.in_use.values(), metrics.allocated):
         gauge.labels(pool="p").set(1)
     metrics.refused.labels(reason="r").set(1)
     metrics.noted.labels(reason="r").set(1)
@@ -42,6 +42,7 @@ def test_controller() -> None:
         "metallb_allocator_addresses_in_use_total",
         "metallb_allocator_ipv4_addresses_in_use_total",
         "metallb_allocator_ipv6_addresses_in_use_total",
+        "metallb_allocator_services_allocated_total",
         "lantern_services_refused",
         "lantern_services_noted",
         "lantern_addresses_lost_total",

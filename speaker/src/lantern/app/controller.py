@@ -194,7 +194,9 @@ class Controller:
         for family in (0, 4, 6):
             self._metrics.total[family].clear()
             self._metrics.in_use[family].clear()
+        self._metrics.allocated.clear()
         for name, one in used.items():
+            self._metrics.allocated.labels(pool=name).set(one.services)
             for family in (0, 4, 6):
                 self._metrics.total[family].labels(pool=name).set(one.total(family))
                 self._metrics.in_use[family].labels(pool=name).set(one.assigned(family))

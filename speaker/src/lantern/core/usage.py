@@ -27,6 +27,8 @@ class Usage:
     """Addresses in use; one that several Services share counts once."""
     held: Mapping[int, int]
     """Addresses pinned for a Service that does not have them now."""
+    services: int
+    """How many Services have addresses of it."""
 
     def total(self, family: int) -> int:
         return min(LIMIT, _of(self.totals, family))
@@ -48,10 +50,11 @@ def usage(pools: Iterable[PoolSpec], plan: Plan) -> dict[str, Usage]:
     """The counters of all pools by name."""
     index = PoolIndex(pools)
     assigned: dict[str, set[Point]] = {name: set() for name in index.specs}
-    for kept in plan.keep:
-        assigned[kept.pool].update(map(point, kept.service.addresses))
-    for given in plan.assign:
-        assigned[given.pool].update(map(point, given.addresses))
+    services = dict.fromkeys(index.specs, 0)
+    kept = [(item.pool, item.service.addresses) for item in plan.keep]
+    for pool, addresses in (*kept, *((item.pool, item.addresses) for item in plan.assign)):
+        assigned[pool].update(map(point, addresses))
+        services[pool] += 1
     held: dict[str, set[Point]] = {name: set() for name in index.specs}
     for address in Pins(index).addresses:
         if (place := index.find(address)) is not None and place.spec.pool.usable(address):
@@ -61,6 +64,7 @@ def usage(pools: Iterable[PoolSpec], plan: Plan) -> dict[str, Usage]:
             {version: capacity(spec.pool, version) for version in (4, 6)},
             _by_family(assigned[name]),
             _by_family(held[name] - assigned[name]),
+            services[name],
         )
         for name, spec in index.specs.items()
     }

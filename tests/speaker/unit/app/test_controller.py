@@ -270,22 +270,6 @@ def test_nothing_is_decided_before_everything_is_listed() -> None:
     run(scenario, existing=((POOLS, home("192.168.2.128/25")), (SERVICES, served)))
 
 
-def test_gauges_tell_the_use_of_pools() -> None:
-    async def scenario(kube: FakeKube, controller: Controller) -> None:
-        await until(lambda: address(kube))
-
-        def value(name: str) -> float | None:
-            return controller._registry.get_sample_value(name, {"pool": "home"})
-
-        # Written first, counted then.
-        await until(lambda: value("metallb_allocator_addresses_in_use_total") == 1)
-        assert value("metallb_allocator_addresses_total") == float(2**63 - 1)
-        assert value("metallb_allocator_ipv4_addresses_total") == 128
-        assert value("metallb_allocator_ipv6_addresses_in_use_total") == 0
-
-    run(scenario, existing=((POOLS, home("192.168.2.128/25", "fd00::/64")), (SERVICES, web())))
-
-
 LEASES = "/apis/coordination.k8s.io/v1/namespaces/metallb-system/leases"
 
 
