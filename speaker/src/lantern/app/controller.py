@@ -98,7 +98,7 @@ class Controller:
         self._term_began = 0.0
         self._read_in_term: float | None = None
         self._assigner = Assigner(api, self._services, self._events, background, self._metrics, self._lease.may_write)
-        self._pool_status = PoolStatusWriter(api, sources.pools.path, background, self._lease.may_write)
+        self._pool_status = PoolStatusWriter(api, sources.pools, background, self._lease.may_write)
         self._memory = MemoryStore(api, settings.namespace, background, self._lease.may_write)
 
     async def run(self) -> None:
@@ -209,13 +209,8 @@ class Controller:
             for reason, number in Counter(item.denied.reason.value for item in items).items():
                 gauge.labels(reason=reason).set(number)
         objects = [spec for spec in pools if spec.object is not None]
-        wanted = {spec.pool.name: _counters(used[spec.pool.name]) for spec in objects}
-        self._pool_status.want(wanted, {spec.pool.name: _reported(spec) for spec in objects})
+        self._pool_status.want({spec.pool.name: _counters(used[spec.pool.name]) for spec in objects})
 
 
 def _counters(one: Usage) -> Counters:
     return Counters(one.assigned(4), one.assigned(6), one.available(4), one.available(6))
-
-
-def _reported(spec: PoolSpec) -> Counters | None:
-    return None if spec.reported is None else Counters(*spec.reported)

@@ -120,6 +120,35 @@ def test_refused_write_is_tried_again_and_a_deleted_map_is_made_again() -> None:
     run(scenario, "default/web 192.168.2.130\n")
 
 
+def test_what_somebody_else_wrote_meanwhile_is_not_lost() -> None:
+    async def scenario(kube: FakeKube, store: MemoryStore) -> None:
+        # By hand, or late by a controller that led before: it knows another address of a Service that lives.
+        kube.put(MAPS, {"metadata": {"name": NAME}, "data": {"addresses": written(kube) + "default/added 10.0.0.9\n"}})
+        store.want(of(gone="192.168.2.130", web="192.168.2.131"))
+        await until(lambda: "192.168.2.131" in written(kube))
+        lines = ["default/added 10.0.0.9", "default/gone 192.168.2.130", "default/web 192.168.2.131"]
+        assert written(kube).splitlines() == lines
+        assert store.current == of(added="10.0.0.9", gone="192.168.2.130", web="192.168.2.131")
+
+    run(scenario, "default/gone 192.168.2.130\ndefault/web 192.168.2.130\n")
+
+
+def test_late_write_of_a_controller_that_led_before_is_refused() -> None:
+    async def scenario(kube: FakeKube, store: MemoryStore) -> None:
+        leads = True
+        before = MemoryStore(kube, "metallb-system", Background(), lambda: leads)
+        await before.load()
+        store.want(of(web="192.168.2.131"))
+        await until(lambda: "192.168.2.131" in written(kube))
+        before.want(of(web="192.168.2.140"))
+        await before.flush()
+        leads = False
+        await before.flush()
+        assert written(kube) == "default/web 192.168.2.131\n"
+
+    run(scenario, "default/web 192.168.2.130\n")
+
+
 def test_standby_writes_nothing() -> None:
     async def scenario(kube: FakeKube, store: MemoryStore) -> None:
         store.want(of(web="192.168.2.130"))

@@ -3,7 +3,8 @@
 """Keeps this process's ConfigurationState object true: whether the configuration can be used, and what is wrong.
 
 Written on change only. The object is watched, so that it is back at once when somebody deleted it, and right again when
-somebody changed it. A write that fails is tried again in the background: nothing waits for it.
+somebody changed it: for that a write names no version, as it does not depend on what the object said before. A write
+that fails is tried again in the background: nothing waits for it.
 """
 
 from __future__ import annotations

@@ -9,13 +9,14 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from typing import Any, Protocol
 
 import msgspec
 
 from lantern.adapters.kube.api import ApiError
-from lantern.adapters.kube.wire import ConfigMap
+from lantern.adapters.kube.wire import ConfigMap, Versioned
 from lantern.adapters.kube.writer import Background, Sink
 from lantern.adapters.logs import fields
 from lantern.core.memory import decode, encode
@@ -46,26 +47,33 @@ class MemoryStore:
         self._background = background
         self._may_write = may_write
         self._written = ""
-        self._exists = False
+        self._version = ""
+        """Of the ConfigMap as last read or written; empty: there was none."""
+        self._is_outdated = False
+        """Whether somebody else has written it since."""
         self._changed = asyncio.Event()
         self.current: Memory = {}
 
     async def load(self) -> None:
         """Read it from the cluster. Raises ApiError when that cannot be asked; what is damaged is left out."""
-        self.current, self._written, self._exists = {}, "", False
+        self.current = await self._read()
+
+    async def _read(self) -> Memory:
         try:
             raw = await self._api.get(f"{self._collection}/{NAME}")
         except ApiError as error:
             if error.code != 404:
                 raise
-            return
-        self._exists = True
-        self._written = (msgspec.json.decode(raw, type=ConfigMap).data or {}).get(_KEY, "")
-        found = decode(self._written)
-        if isinstance(found, Problem):
-            log.warning("remembered addresses are left out", extra=fields(problem=found.message))
-            return
-        self.current = found
+            self._version, self._written, self._is_outdated = "", "", False
+            return {}
+        found = msgspec.json.decode(raw, type=ConfigMap)
+        self._version, self._written = found.metadata.resourceVersion, (found.data or {}).get(_KEY, "")
+        self._is_outdated = False
+        memory = decode(self._written)
+        if isinstance(memory, Problem):
+            log.warning("remembered addresses are left out", extra=fields(problem=memory.message))
+            return {}
+        return memory
 
     def want(self, memory: Memory) -> None:
         """Remember exactly this."""
@@ -84,19 +92,31 @@ class MemoryStore:
     async def flush(self) -> float:
         """Write now what was not written yet; returns for how long the API server wants to be left alone."""
         self._changed.clear()
-        text = encode(self.current)
-        if text == self._written or not self._may_write():
-            return 0.0
-        body: dict[str, Any] = {"data": {_KEY: text}}
         try:
-            if self._exists:
-                await self._api.patch(f"{self._collection}/{NAME}", body)
-            else:
-                await self._api.create(self._collection, {"metadata": {"name": NAME}, **body})
-            self._exists, self._written = True, text
+            if self._is_outdated and self._may_write():
+                await self._catch_up()
+            text = encode(self.current)
+            if text != self._written and self._may_write():
+                await self._write(text)
         except ApiError as error:
-            self._exists = not self._exists if error.is_outdated else self._exists
+            self._is_outdated = self._is_outdated or error.is_outdated
             self._changed.set()
             log.warning("addresses not remembered, will retry", extra=fields(error=str(error)))
             return error.retry_after or 0.0
         return 0.0
+
+    async def _catch_up(self) -> None:
+        """Take in what somebody else has written. Of what is known here the controller that leads knows better."""
+        newer = await self._read()
+        added = [(key, addresses) for key, addresses in newer.items() if key not in self.current]
+        self.current = OrderedDict([*added, *self.current.items()])
+
+    async def _write(self, text: str) -> None:
+        """On the version decided on: a former leader's late write must not undo what was remembered since."""
+        body: dict[str, Any] = {"metadata": {"name": NAME}, "data": {_KEY: text}}
+        if self._version:
+            body["metadata"]["resourceVersion"] = self._version
+            answer = await self._api.patch(f"{self._collection}/{NAME}", body)
+        else:
+            answer = await self._api.create(self._collection, body)
+        self._version, self._written = msgspec.json.decode(answer, type=Versioned).metadata.resourceVersion, text

@@ -2,7 +2,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Writes the counters in IPAddressPool.status: on change only, at most once a second, after addresses.
 
-A write changes nothing that decisions are made on, so it leads to no further pass here or in a speaker.
+A write changes nothing that decisions are made on, so it leads to no further pass here or in a speaker. It names no
+version: the counters do not depend on what the object said before, the last writer is the one that leads, and what a
+former leader writes late is put right after the next plan.
 """
 
 from __future__ import annotations
@@ -10,19 +12,20 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from lantern.adapters.kube.api import ApiError
+from lantern.adapters.kube.reflector import Store
 from lantern.adapters.kube.writer import Background, Sink
 from lantern.adapters.logs import fields
+from lantern.core.model import PoolSpec
 
 log = logging.getLogger("lantern.pools")
 
 _PAUSE_SECONDS = 1.0
 
 
-@dataclass(frozen=True, slots=True)
-class Counters:
+class Counters(NamedTuple):
     """IPAddressPool.status."""
 
     assigned_ipv4: int = 0
@@ -43,24 +46,19 @@ class Counters:
 class PoolStatusWriter:
     """Keeps the counters of pools equal to what was wanted last. `may_write` is asked before each write."""
 
-    def __init__(self, api: Sink, path: str, background: Background, may_write: Callable[[], bool]) -> None:
+    def __init__(
+        self, api: Sink, pools: Store[PoolSpec], background: Background, may_write: Callable[[], bool]
+    ) -> None:
         self._api = api
-        self._path = path
+        self._pools = pools
         self._background = background
         self._may_write = may_write
         self._wanted: dict[str, Counters] = {}
-        self._written: dict[str, Counters | None] = {}
-        self._reported: dict[str, Counters | None] = {}
         self._changed = asyncio.Event()
 
-    def want(self, counters: Mapping[str, Counters], reported: Mapping[str, Counters | None]) -> None:
-        """The counters of all pools by name, and what their objects say now."""
+    def want(self, counters: Mapping[str, Counters]) -> None:
+        """The counters of all pools by name."""
         self._wanted = dict(counters)
-        for name, said in reported.items():
-            # News about what an object says; what did not move may only lag behind this process's own write.
-            if name not in self._reported or self._reported[name] != said:
-                self._written[name] = said
-        self._reported = dict(reported)
         if self._differing():
             self._changed.set()
 
@@ -73,17 +71,18 @@ class PoolStatusWriter:
             await asyncio.sleep(max(_PAUSE_SECONDS, await self._write_all()))
 
     def _differing(self) -> list[str]:
-        return sorted(name for name, counters in self._wanted.items() if self._written.get(name) != counters)
+        said = {spec.pool.name: spec.reported for spec in self._pools.values()}
+        return sorted(name for name in self._wanted.keys() & said.keys() if self._wanted[name] != said[name])
 
     async def _write_all(self) -> float:
         """Write what differs; returns for how long the API server wants to be left alone."""
         for name in self._differing():
-            counters = self._wanted[name]
-            if not self._may_write():
+            counters = self._wanted.get(name)
+            if counters is None or not self._may_write():
                 continue
             try:
-                await self._api.patch(f"{self._path}/{name}/status", {"status": counters.body()})
-                self._written[name] = counters
+                path = f"{self._pools.path}/{name}/status"
+                self._pools.wrote(await self._api.patch(path, {"status": counters.body()}))
             except ApiError as error:
                 log.warning("pool status not written", extra=fields(pool=name, error=str(error)))
                 # A pool that is gone has no status; anything else is tried again.
