@@ -7,8 +7,8 @@ from __future__ import annotations
 import ipaddress
 import typing as t
 
-from .._pools import AddressRange
-from .address_space import HOST, NODE, ROUTER, Space, space, whole
+from .._pools import AddressRange, network_range
+from .address_space import HOST, NODE, ROUTER, Space, space
 
 COLUMNS = 64
 MOST_CELLS = 512
@@ -56,7 +56,7 @@ def _cells(found: Space, first: int, grain: int, count: int) -> list[str]:
     cells = ["."] * count
 
     def paint(letter: str, item: AddressRange) -> None:
-        whole_lan = whole(found.network)
+        whole_lan = network_range(found.network)
         start = (max(item.first, whole_lan.first) - first) // grain
         end = (min(item.last, whole_lan.last) - first) // grain
         for number in range(start, min(end, count - 1) + 1):

@@ -11,8 +11,16 @@ import ipaddress
 import textwrap
 import typing as t
 
-from .._pools import AddressRange, Problem, RangeSet, parse_address, parse_network, parse_range
-from .._pools.ranges import Network
+from .._pools import (
+    AddressRange,
+    Network,
+    Problem,
+    RangeSet,
+    network_range,
+    parse_address,
+    parse_network,
+    parse_range,
+)
 from .drawing import (
     AMBER,
     AMBER_INK,
@@ -65,11 +73,7 @@ class Space(t.NamedTuple):
     conflicts: tuple[AddressRange, ...]
 
     def inside(self, item: AddressRange) -> bool:
-        return item.overlaps(whole(self.network))
-
-
-def whole(network: Network) -> AddressRange:
-    return AddressRange(network.version, int(network.network_address), int(network.broadcast_address))
+        return item.overlaps(network_range(self.network))
 
 
 def space(plan: t.Mapping[str, t.Any]) -> Space | None:
@@ -110,7 +114,7 @@ def _spots(network: Network, kind: str, named: t.Mapping[str, str]) -> list[Spot
 def _ranges(network: Network, texts: t.Sequence[str]) -> tuple[AddressRange, ...]:
     parsed = [parse_range(text) for text in texts]
     known = [item for item in parsed if isinstance(item, AddressRange) and item.version == network.version]
-    return tuple(item for item in known if item.overlaps(whole(network)))
+    return tuple(item for item in known if item.overlaps(network_range(network)))
 
 
 def _conflicts(
@@ -129,7 +133,7 @@ def free(found: Space) -> RangeSet:
     """What nobody has: no host, pool or DHCP server."""
     taken = [item for _name, item in found.pools] + list(found.dhcp_after)
     taken += [AddressRange(found.network.version, spot.address, spot.address) for spot in found.hosts]
-    return RangeSet([whole(found.network)]).difference(RangeSet(taken))
+    return RangeSet([network_range(found.network)]).difference(RangeSet(taken))
 
 
 class _Ruler:

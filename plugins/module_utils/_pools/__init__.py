@@ -19,19 +19,33 @@ from __future__ import annotations
 
 from .pool import Pool, capacity, pool_ranges, problems, trimmed, warnings
 from .problem import Problem
-from .ranges import Address, AddressRange, Point, parse_address, parse_network, parse_range, point
+from .ranges import (
+    Address,
+    AddressRange,
+    Network,
+    Point,
+    network_range,
+    parse_address,
+    parse_network,
+    parse_networks,
+    parse_range,
+    point,
+)
 from .rangeset import RangeSet
 
 __all__ = [
     "Address",
     "AddressRange",
+    "Network",
     "Point",
     "Pool",
     "Problem",
     "RangeSet",
     "capacity",
+    "network_range",
     "parse_address",
     "parse_network",
+    "parse_networks",
     "parse_range",
     "point",
     "pool_ranges",

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 from .problem import Problem
-from .ranges import Address, AddressRange, Network, parse_address, parse_network, parse_range
+from .ranges import Address, AddressRange, Network, network_range, parse_address, parse_networks, parse_range
 from .rangeset import RangeSet
 
 _NAME = re.compile(r"[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?")
@@ -99,16 +99,16 @@ def _buggy(item: AddressRange) -> int:
 
 def problems(
     pools: Sequence[Pool],
-    nodes: Mapping[str, str] | None = None,
-    router: str | None = None,
+    nodes: Mapping[str, str | Sequence[str]] | None = None,
+    router: str | Sequence[str] | None = None,
     reservations: Mapping[str, str] | None = None,
     name: Callable[[Pool, int], str] = _unnumbered,
 ) -> list[Problem]:
     """Everything that forbids using these pools; an empty list when nothing does.
 
-    `nodes` and `reservations` map a host's name to its address; `router` is an address; `name` says how to name an
-    entry of a pool, by its index. Codes: bad-name, duplicate-name, empty, malformed, reversed, family-mix, overlap,
-    holds-node, holds-router, holds-reservation.
+    `nodes` maps a host's name to its address, `reservations` as well; `router` is an address. Nodes and router may have
+    several. `name` says how to name an entry of a pool, by its index. Codes: bad-name, duplicate-name, empty, malformed,
+    reversed, family-mix, overlap, holds-node, holds-router, holds-reservation.
     """
     found = _name_problems(pools)
     entries: list[_Entry] = []
@@ -156,9 +156,12 @@ def _overlaps(entries: Sequence[_Entry]) -> list[Problem]:
     return found
 
 
-def _held(entries: Sequence[_Entry], code: str, kind: str, hosts: Mapping[str, str]) -> list[Problem]:
+def _held(
+    entries: Sequence[_Entry], code: str, kind: str, hosts: Mapping[str, str | Sequence[str]]
+) -> list[Problem]:
     found: list[Problem] = []
-    for name, text in hosts.items():
+    listed = [(name, text) for name, given in hosts.items() for text in ([given] if isinstance(given, str) else given)]
+    for name, text in listed:
         label = f'{kind} "{name}"' if name else f"the {kind}"
         address = parse_address(text, label)
         if isinstance(address, Problem):
@@ -174,29 +177,39 @@ def _held(entries: Sequence[_Entry], code: str, kind: str, hosts: Mapping[str, s
     return found
 
 
-def warnings(pools: Sequence[Pool], lan: str) -> list[Problem]:
-    """What is allowed but probably not meant, seen from the LAN (a CIDR). Pools of the other family are not judged.
+def warnings(pools: Sequence[Pool], lans: str | Sequence[str]) -> list[Problem]:
+    """What is allowed but probably not meant, seen from the LAN (a CIDR), or from several.
 
-    Codes: outside-lan, holds-network-address, holds-broadcast-address; malformed when `lan` is no network.
+    Pools of a family that no LAN has are not judged. Codes: outside-lan, holds-network-address,
+    holds-broadcast-address; malformed for what is no network.
     """
-    network = parse_network(lan, "the LAN")
-    if isinstance(network, Problem):
-        return [network]
-    found: list[Problem] = []
-    whole = AddressRange(network.version, int(network.network_address), int(network.broadcast_address))
+    networks, found = parse_networks(lans, "the LAN")
     for pool in pools:
         where = f'pool "{pool.name}"'
-        for item in pool_ranges(pool)[0]:
-            if item.version == network.version and not whole.covers(item):
-                message = (
-                    "{0} ({1}) reaches outside the LAN {2}. Hosts there find it only if the router has a route to it."
-                )
-                found.append(Problem("outside-lan", where, message.format(where, item, network)))
-            for code, role, address in _edges(network):
-                if address in item:
-                    message = "{0} ({1}) holds {2}, the {3} address of the LAN {4}. Leave it out: {5}."
-                    rest = ", ".join(trimmed(Pool(pool.name, (str(item),)), lan)) or "no address is left then"
-                    found.append(Problem(code, where, message.format(where, item, address, role, network, rest)))
+        for text in pool.addresses:
+            item = parse_range(text)
+            if isinstance(item, Problem):
+                continue
+            near = [network for network in networks if network.version == item.version]
+            if near and RangeSet([item]).difference(RangeSet(map(network_range, near))):
+                message = "{0} reaches outside {1}. Hosts there find it only if the router has a route to it."
+                one = f"{where} ({item})", f"the LAN {near[0]}"
+                several = f"{where} ({text})", f"each of the LANs {', '.join(map(str, near))}"
+                found.append(Problem("outside-lan", where, message.format(*(one if len(near) == 1 else several))))
+            found += _held_edges(pool, item, near)
+    return found
+
+
+def _held_edges(pool: Pool, item: AddressRange, networks: Sequence[Network]) -> list[Problem]:
+    where = f'pool "{pool.name}"'
+    found: list[Problem] = []
+    for network in networks:
+        for code, role, address in _edges(network):
+            if address in item:
+                message = "{0} ({1}) holds {2}, the {3} address of the LAN {4}. Leave it out: {5}."
+                kept = trimmed(Pool(pool.name, (str(item),)), [str(one) for one in networks])
+                rest = ", ".join(kept) or "no address is left then"
+                found.append(Problem(code, where, message.format(where, item, address, role, network, rest)))
     return found
 
 
@@ -210,9 +223,8 @@ def _edges(network: Network) -> list[tuple[str, str, Address]]:
     return edges
 
 
-def trimmed(pool: Pool, lan: str) -> tuple[str, ...]:
-    """The pool's addresses without the LAN's network and broadcast address; unchanged when `lan` is no network."""
-    network = parse_network(lan)
-    if isinstance(network, Problem):
-        return pool.addresses
-    return pool.without(address for _code, _role, address in _edges(network)).addresses
+def trimmed(pool: Pool, lans: str | Sequence[str]) -> tuple[str, ...]:
+    """The pool's addresses without network and broadcast address of the LAN, or of several."""
+    return pool.without(
+        address for network in parse_networks(lans)[0] for _code, _role, address in _edges(network)
+    ).addresses

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import ipaddress
 from dataclasses import dataclass
-from typing import Tuple, Union
+from typing import Iterable, Tuple, Union
 
 from .problem import Problem
 
@@ -98,6 +98,19 @@ def parse_network(text: object, where: str = "") -> Network | Problem:
     return Problem("malformed", where, f'{name}: "{shown}" is not a network. Write a CIDR such as 192.168.2.0/24.')
 
 
+def parse_networks(given: object, where: str = "") -> tuple[list[Network], list[Problem]]:
+    """One network or a list of them, each of them once, and what is wrong with the entries that are none."""
+    listed = given if isinstance(given, Iterable) and not isinstance(given, str) else [given]
+    parsed = list(dict.fromkeys(parse_network(item, where) for item in listed))
+    wrong = [item for item in parsed if isinstance(item, Problem)]
+    return [item for item in parsed if not isinstance(item, Problem)], wrong
+
+
+def network_range(network: Network) -> AddressRange:
+    """All addresses of the network, as a range."""
+    return AddressRange(network.version, int(network.network_address), int(network.broadcast_address))
+
+
 def parse_range(text: object, where: str = "") -> AddressRange | Problem:
     """A range from "first-last" or CIDR notation (host bits masked off, spaces around "-" allowed).
 
@@ -109,7 +122,7 @@ def parse_range(text: object, where: str = "") -> AddressRange | Problem:
         network = parse_network(shown)
         if isinstance(network, Problem):
             return Problem("malformed", where, f'{prefix}"{shown}" is not a valid CIDR. {NOTATIONS}')
-        return AddressRange(network.version, int(network.network_address), int(network.broadcast_address))
+        return network_range(network)
     first_text, dash, last_text = shown.partition("-")
     first = parse_address(first_text)
     if not dash:

@@ -9,12 +9,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from itertools import zip_longest
 
 from lantern.core.model import Node
-from lantern.pools import Address, Pool, Problem, parse_network, pool_ranges, problems, warnings
+from lantern.pools import Pool, Problem, parse_network, problems, warnings
 
 _HELD = frozenset(("holds-node", "holds-router"))
+_EDGES = frozenset(("holds-network-address", "holds-broadcast-address"))
 _OUTSIDE = "outside-lan"
 
 
@@ -31,47 +31,18 @@ def pool_warnings(pools: Iterable[Pool], nodes: Iterable[Node], around: Surround
 
     Codes: holds-node, holds-router, outside-lan, holds-network-address, holds-broadcast-address.
     """
-    by_turn = list(zip_longest(*([(node.name, address) for address in node.addresses] for node in nodes)))
+    held = {node.name: [str(address) for address in node.addresses] for node in nodes}
     found: list[Problem] = []
     for pool in pools:
-        found += _held(pool, by_turn, around.router)
+        found += (item for item in problems([pool], held, around.router or None) if item.code in _HELD)
         found += _judged_from_lans(pool, around.lans)
     return found
 
 
-def _held(pool: Pool, by_turn: list[tuple[tuple[str, Address] | None, ...]], router: str) -> Iterator[Problem]:
-    """Hosts may have several addresses, so the nodes are looked at once for each first, second, ... address."""
-    turns = [{name: str(address) for name, address in filter(None, turn)} for turn in by_turn] or [{}]
-    for number, nodes in enumerate(turns):
-        told = problems([pool], nodes, router if number == 0 and router else None)
-        yield from (item for item in told if item.code in _HELD)
-
-
 def _judged_from_lans(pool: Pool, lans: tuple[str, ...]) -> Iterator[Problem]:
-    for text in pool.addresses:
-        entry = Pool(pool.name, (text,))
-        told = {lan: warnings([entry], lan) for lan in lans}
-        rivals = [lan for lan in lans if _same_family(entry, lan)]
-        outside = [item for lan in rivals for item in told[lan] if item.code == _OUTSIDE]
-        if rivals and len(outside) == len(rivals):
-            yield outside[0] if len(rivals) == 1 else _outside_all(pool, text, rivals)
-        for lan in rivals:
-            yield from (item for item in told[lan] if item.code != _OUTSIDE and not _avoided(pool, item, lan))
-
-
-def _outside_all(pool: Pool, text: str, lans: list[str]) -> Problem:
-    where = f'pool "{pool.name}"'
-    message = (
-        f"{where} ({text}) reaches outside each of the LANs {', '.join(lans)}. "
-        "Hosts there find it only if the router has a route to it."
-    )
-    return Problem(_OUTSIDE, where, message)
-
-
-def _same_family(entry: Pool, lan: str) -> bool:
-    network = parse_network(lan)
-    ranges = pool_ranges(entry)[0]
-    return not isinstance(network, Problem) and any(item.version == network.version for item in ranges)
+    yield from (item for item in warnings([pool], lans) if item.code == _OUTSIDE)
+    for lan in lans:
+        yield from (item for item in warnings([pool], lan) if item.code in _EDGES and not _avoided(pool, item, lan))
 
 
 def _avoided(pool: Pool, item: Problem, lan: str) -> bool:

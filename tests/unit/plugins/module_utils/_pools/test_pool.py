@@ -88,6 +88,17 @@ def test_all_problems_are_told_at_once() -> None:
     assert codes(found) == ["duplicate-name", "malformed", "empty", "holds-node"]
 
 
+def test_every_address_of_a_host_is_looked_for() -> None:
+    pools = [Pool("four", ["192.168.2.8/29"]), Pool("six", ["fd00:2::/112"])]
+    found = problems(pools, {"n1": ["192.168.2.11", "fd00:2::11"]}, ["192.168.2.1", "fd00:2::1"])
+    assert [(item.code, item.where) for item in found] == [
+        ("holds-node", 'pool "four"'),
+        ("holds-node", 'pool "six"'),
+        ("holds-router", 'pool "six"'),
+    ]
+    assert "fd00:2::11" in found[1].message and "fd00:2::1," in found[2].message
+
+
 def test_warnings() -> None:
     found = warnings([Pool("wide", ["192.168.2.0/23"])], LAN)
     assert codes(found) == ["outside-lan", "holds-network-address", "holds-broadcast-address"]
@@ -114,6 +125,18 @@ def test_warnings() -> None:
 )
 def test_trimmed(addresses: list[str], lan: str, expected: tuple[str, ...]) -> None:
     assert trimmed(Pool("p", addresses), lan) == expected
+
+
+def test_several_lans() -> None:
+    lans = [LAN, "192.168.3.0/24", "10.0.0.0/8", "fd00:2::/64"]
+    both = Pool("both", ["192.168.2.200-192.168.3.50"])
+    assert codes(warnings([both], lans)) == ["holds-broadcast-address", "holds-network-address"]
+    assert trimmed(both, lans) == ("192.168.2.200-192.168.2.254", "192.168.3.1-192.168.3.50")
+    far = Pool("far", ["192.168.4.0/24", "fd00:9::/64"])
+    told = [item.message for item in warnings([far], lans)]
+    assert "(192.168.4.0/24) reaches outside each of the LANs 192.168.2.0/24, 192.168.3.0/24, 10.0.0.0/8." in told[0]
+    assert len(told) == 2 and "(fd00:9::-fd00:9::ffff:ffff:ffff:ffff) reaches outside the LAN fd00:2::/64." in told[1]
+    assert codes(warnings([far], ["10.0.0.0/8", "home"])) == ["malformed", "outside-lan"]
 
 
 def test_without() -> None:

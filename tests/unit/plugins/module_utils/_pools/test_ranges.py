@@ -12,6 +12,7 @@ from ansible_collections.homelab.lantern.plugins.module_utils._pools import (
     Problem,
     parse_address,
     parse_network,
+    parse_networks,
     parse_range,
 )
 
@@ -104,3 +105,19 @@ def test_addresses_and_networks() -> None:
     wrong = parse_network("192.168.2.0", "the LAN")
     assert isinstance(wrong, Problem)
     assert wrong.message == 'the LAN: "192.168.2.0" is not a network. Write a CIDR such as 192.168.2.0/24.'
+
+
+@pytest.mark.parametrize(
+    ("given", "networks", "wrong"),
+    [
+        ("192.168.2.0/24", ["192.168.2.0/24"], 0),
+        (["192.168.2.7/24", "fd00::/64", "192.168.2.0/24"], ["192.168.2.0/24", "fd00::/64"], 0),
+        (["home", "fd00::/64", None], ["fd00::/64"], 2),
+        (None, [], 1),
+        ([], [], 0),
+    ],
+)
+def test_one_network_or_a_list(given: object, networks: list[str], wrong: int) -> None:
+    found, problems = parse_networks(given, "lantern_lan")
+    assert [str(item) for item in found] == networks
+    assert [item.code for item in problems] == ["malformed"] * wrong
