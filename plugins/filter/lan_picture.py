@@ -22,7 +22,7 @@ options:
     type: dict
     required: true
   lan:
-    description: The LAN in CIDR notation.
+    description: The LAN in CIDR notation, or what else to call it.
     type: str
     default: ''
   router:

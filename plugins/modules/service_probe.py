@@ -123,10 +123,11 @@ options:
     description: Why no node can announce anything, if that is known.
     type: str
     default: ''
-  lan:
-    description: The LAN in CIDR notation, empty when it is not known.
-    type: str
-    default: ''
+  lans:
+    description: The home's networks in CIDR notation, as far as they are known.
+    type: list
+    elements: str
+    default: []
   timeout:
     description: Seconds until the last attempt.
     type: int
@@ -269,7 +270,7 @@ def _facts_of(
         owners=tuple(service["owners"].get(address) or ()),
         warning=service["warning"],
         obstacle=options["obstacle"],
-        lan=options["lan"],
+        lans=tuple(options["lans"]),
         nodes=nodes,
     )
 
@@ -343,7 +344,7 @@ def main() -> None:
             "nodes": {"type": "list", "elements": "dict", "default": []},
             "pools": {"type": "list", "elements": "dict", "default": []},
             "obstacle": {"type": "str", "default": ""},
-            "lan": {"type": "str", "default": ""},
+            "lans": {"type": "list", "elements": "str", "default": []},
             "timeout": {"type": "int", "default": 30},
             "attempt_seconds": {"type": "float", "default": 1.5},
         },

@@ -35,7 +35,7 @@ class Port(t.NamedTuple):
 class Facts(t.NamedTuple):
     """What the cluster and the inventory say about one address of one Service.
 
-    `owners` are the nodes that announce it. `lan` is the inventory's LAN, "" when not known. `advertised` are the
+    `owners` are the nodes that announce it. `lans` are the inventory's LANs, as far as known. `advertised` are the
     protocols (layer2, bgp) that tell the LAN about the pool, None when not known; `unannounced`: none is meant to.
     """
 
@@ -54,7 +54,7 @@ class Facts(t.NamedTuple):
     owners: tuple[str, ...] = ()
     warning: str = ""
     obstacle: str = ""
-    lan: str = ""
+    lans: tuple[str, ...] = ()
     nodes: tuple[Node, ...] = ()
 
     @property

@@ -11,6 +11,8 @@ from __future__ import annotations
 import ipaddress
 import typing as t
 
+from ansible_collections.homelab.lantern.plugins.module_utils._pools import parse_networks
+
 from . import causes
 from .facts import Facts, Node, Said, Seen, Try
 from .verdicts import BAD, GOOD, SKIPPED, Verdict
@@ -42,13 +44,13 @@ def may_mend(facts: Facts) -> bool:
     return bool(facts.endpoints) and (facts.advertised != () or facts.unannounced) and len(facts.owners) < 2
 
 
-def outside_lan(facts: Facts) -> bool:
-    """Whether the address lies outside the inventory's LAN; False where that is of the other family or not known."""
-    try:
-        network = ipaddress.ip_network(facts.lan, strict=False)
-    except ValueError:
-        return False
-    return network.version == facts.version and ipaddress.ip_address(facts.address) not in network
+def outside_lan(facts: Facts) -> str:
+    """The inventory's LANs that the address lies outside of, as words; "" where none of its family is known."""
+    near = [network for network in parse_networks(facts.lans)[0] if network.version == facts.version]
+    if any(ipaddress.ip_address(facts.address) in network for network in near):
+        return ""
+    listed = ", ".join(map(str, near))
+    return f"the LAN{'s' if len(near) > 1 else ''} {listed}" if near else ""
 
 
 def pool(facts: Facts, seen: Seen) -> Verdict:
@@ -67,11 +69,12 @@ def pool(facts: Facts, seen: Seen) -> Verdict:
             "ansible-playbook playbooks/site.yml --tags deploy",
         )
     connected = any(not one.problem for one in seen.tries)
-    if outside_lan(facts) and not connected:
+    outside = outside_lan(facts)
+    if outside and not connected:
         return Verdict(
             "pool",
             BAD,
-            f"{where}: {facts.address} is outside the LAN {facts.lan}",
+            f"{where}: {facts.address} is outside {outside}",
             (
                 f"Hosts of the LAN send such packets to their router, which has no route to {facts.address}. Take "
                 "addresses of the LAN for the pool (lantern_pools), or correct lantern_lan.",
@@ -79,7 +82,7 @@ def pool(facts: Facts, seen: Seen) -> Verdict:
             ),
             "ansible-playbook playbooks/plan.yml",
         )
-    remark = f", outside the LAN {facts.lan}, but there is a route" if outside_lan(facts) else ""
+    remark = f", outside {outside}, but there is a route" if outside else ""
     return Verdict("pool", GOOD, where + remark)
 
 

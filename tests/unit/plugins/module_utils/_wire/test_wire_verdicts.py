@@ -42,7 +42,7 @@ FACTS = Facts(
     pool_addresses=("192.168.2.128/25",),
     advertised=("layer2",),
     owners=("node2",),
-    lan="192.168.2.0/24",
+    lans=("192.168.2.0/24",),
     nodes=NODES,
 )
 CONNECTED = Try(
@@ -165,7 +165,22 @@ def test_a_pool_outside_the_lan_is_bad_only_if_nothing_leads_there():
     routed = SEEN._replace(route=Route("eth0", "192.168.2.50", "192.168.2.1"), answers=(), gateway_macs=("gw",))
     assert broken(facts, routed._replace(tries=(LOST,)))[0] == "pool"
     judged = hops.judge(facts, routed)
-    assert first_bad(judged) is None and "there is a route" in judged[1].text
+    assert first_bad(judged) is None and "outside the LAN 192.168.2.0/24, but there is a route" in judged[1].text
+
+
+@pytest.mark.parametrize(
+    ("address", "lans", "told"),
+    [
+        ("10.9.9.1", ("192.168.2.0/24", "fd00::/64"), "the LAN 192.168.2.0/24"),
+        ("10.9.9.1", ("192.168.2.0/24", "192.168.3.0/24"), "the LANs 192.168.2.0/24, 192.168.3.0/24"),
+        ("192.168.3.9", ("192.168.2.0/24", "192.168.3.0/24"), ""),
+        ("fd00:9::1", ("192.168.2.0/24",), ""),
+        ("fd00:9::1", ("192.168.2.0/24", "fd00::/64"), "the LAN fd00::/64"),
+        ("10.9.9.1", ("home",), ""),
+    ],
+)
+def test_what_is_outside_the_lans_of_its_family(address, lans, told):
+    assert hops.outside_lan(FACTS._replace(address=address, lans=lans)) == told
 
 
 @pytest.mark.parametrize(
@@ -221,7 +236,7 @@ def test_what_programs_say(said, result, words):
 
 
 def test_udp_is_left_out_and_ipv6_has_its_own_hop():
-    facts = FACTS._replace(address="fd00::130", lan="192.168.2.0/24")
+    facts = FACTS._replace(address="fd00::130")
     judged = hops.judge(facts, SEEN._replace(tries=(Try(Port(53, "UDP")),)))
     told = {one.hop: one.result for one in judged}
     assert told["NDP"] == GOOD and told["UDP 53"] == SKIPPED and told["pool"] == GOOD
