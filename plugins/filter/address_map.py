@@ -16,6 +16,7 @@ short_description: Draw who has which addresses of the LAN with letters
 description:
   - Every address is a letter; in a LAN of more than 512 addresses a letter stands for several, and shows the most
     important one.
+  - An IPv6 LAN has a list instead, a line for everybody who is in it. Several LANs are one below the other.
 positional: _input
 options:
   _input:
@@ -32,7 +33,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 _value:
-  description: The lines of the map, the last one its legend. Empty for a plan without LAN.
+  description: The lines of the map of each LAN, the last one its legend. Empty for a plan without LAN.
   type: list
   elements: str
 """

@@ -16,6 +16,7 @@ short_description: Draw who has which addresses of the LAN
 description:
   - Shows router, nodes and other hosts, what the DHCP server hands out today and then, the pools, pinned addresses,
     conflicts, and below them what is wrong.
+  - Each LAN has a ruler of its own. That of an IPv6 LAN is not to scale.
 positional: _input
 options:
   _input:

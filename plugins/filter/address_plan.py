@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Callable, Mapping, Sequence
+from typing import Any, Callable, Mapping, Sequence, Union
 
 from ansible_collections.homelab.lantern.plugins.module_utils import _planner
 
@@ -14,7 +14,7 @@ author: Lantern contributors
 version_added: 0.1.0
 short_description: Plan the address pools of a LAN
 description:
-  - Checks the pools of the inventory against the LAN, its router, the Kubernetes nodes, the addresses that hosts own
+  - Checks the pools of the inventory against the LANs, their router, the Kubernetes nodes, the addresses that hosts own
     and each other, and proposes addresses for pools that give only a size.
   - Nothing is changed and nothing is asked on the network. Every stage uses this filter, so that all see the same
     pools.
@@ -23,7 +23,8 @@ options:
   _input:
     description:
       - The pools. Each has a C(name) and either a list C(addresses) (CIDRs and C(first-last) ranges) or C(size), a
-        number of addresses.
+        number of addresses. These are taken from the first LAN of C(family), V(ipv4) or V(ipv6), by default the first
+        one of IPv4 if there is any.
       - Optional keys are C(auto_assign) (default V(true)), C(avoid_buggy_ips) (default V(false)) and
         C(ipv6_host_parts), ranges such as C(::100-::1ff) that the controller completes by the nodes' own IPv6 prefix.
       - Who announces a pool is limited by C(nodes), names of group C(nodes), and by C(interfaces). With C(announce)
@@ -31,18 +32,23 @@ options:
     type: raw
     required: true
   lan:
-    description: The LAN in CIDR notation.
+    description:
+      - The LAN in CIDR notation, or a list of such networks, of IPv4 and IPv6.
+      - IPv6 networks are taken to be in the same segment as the IPv4 network before them.
     type: raw
     required: true
   nodes:
-    description: Name and address of each Kubernetes node; an empty address when it is not known.
+    description:
+      - Name and address of each Kubernetes node, or a list of all that are known; an empty one when none is.
     type: dict
     default: {}
   router:
-    description: V(type) (see role P(homelab.lantern.reserve#role)) and optionally V(address) of the router.
+    description:
+      - V(type) (see role P(homelab.lantern.reserve#role)) and optionally V(address) of the router.
+      - V(addresses) are others that it has, such as that of IPv6, and V(dhcp_ranges) what it hands out today.
     type: raw
   router_hosts:
-    description: Name and address of the hosts in group C(router).
+    description: Name and address of the hosts in group C(router), or a list of all that are known.
     type: dict
     default: {}
   reservations:
@@ -87,19 +93,37 @@ _value:
   type: dict
   contains:
     lan:
-      description: The LAN in CIDR notation, empty when it was malformed.
+      description: The LAN in CIDR notation, of several the first one of IPv4. Empty when none was well-formed.
       type: str
       sample: 192.168.2.0/24
+    lans:
+      description: All LANs.
+      type: list
+      elements: str
+      sample: [192.168.2.0/24, "fd00:2::/64"]
     router:
       description: Type and address of the router.
       type: dict
       sample: {type: dnsmasq, address: 192.168.2.1}
+    router_addresses:
+      description: All known addresses that the router has in the LANs.
+      type: list
+      elements: str
+      sample: [192.168.2.1, "fd00:2::1"]
     nodes:
       description: Name and address of each node.
       type: dict
       sample: {node1: 192.168.2.11}
+    node_addresses:
+      description: Name of each node, and all its known addresses in the LANs, the inventory's own first.
+      type: dict
+      sample: {node1: [192.168.2.11, "fd00:2::11"]}
+    to_ask:
+      description: Names of nodes of which no address is known, or none of a family that pools have in a LAN.
+      type: list
+      elements: str
     pools:
-      description: The pools, with their sizes. The LAN's network and broadcast addresses are left out.
+      description: The pools, with their sizes. The LANs' network and broadcast addresses are left out.
       type: list
       elements: dict
       sample:
@@ -127,6 +151,13 @@ _value:
       description: The pools of other clusters in the LAN.
       type: list
       elements: str
+    segments:
+      description: The LANs that have pools, one for each segment, and the addresses of the pools there.
+      type: list
+      elements: dict
+      sample:
+        - network: 192.168.2.0/24
+          pools: [192.168.2.223-192.168.2.254, "fd00:2::1:0/112"]
     reservations:
       description: Address of each host that owns one, by name.
       type: dict
@@ -152,13 +183,21 @@ _value:
       type: str
 """
 
+Addresses = Mapping[str, Union[str, Sequence[str]]]
+
+
+def _listed(hosts: Addresses | None) -> dict[str, list[str]]:
+    """The known addresses of each host."""
+    given = {name: [known] if isinstance(known, str) else known for name, known in (hosts or {}).items()}
+    return {name: [text for text in addresses if text] for name, addresses in given.items()}
+
 
 def address_plan(
     pools: Any,
     lan: Any,
-    nodes: Mapping[str, str] | None = None,
+    nodes: Addresses | None = None,
     router: Any = None,
-    router_hosts: Mapping[str, str] | None = None,
+    router_hosts: Addresses | None = None,
     reservations: Any = None,
     control_plane: Sequence[str] | None = None,
     serve_from_control_plane: Any = "auto",
@@ -173,8 +212,8 @@ def address_plan(
             pools=pools,
             router=router,
             reservations=reservations,
-            nodes=dict(nodes or {}),
-            router_hosts=dict(router_hosts or {}),
+            nodes=_listed(nodes),
+            router_hosts=_listed(router_hosts),
             control_plane=list(control_plane or []),
             serve_from_control_plane=serve_from_control_plane,
             pins=pins,

@@ -15,6 +15,7 @@ short_description: Addresses of inventory hosts
 description:
   - Takes C(ansible_host) of each host if that is an IP address, else the host's inventory name if that is one, else the
     default IPv4 address from its facts, else an empty string.
+  - Or all that are known, with that one first.
 positional: _input, hostvars
 options:
   _input:
@@ -26,6 +27,12 @@ options:
     description: Ansible's variable C(hostvars).
     type: dict
     required: true
+  every:
+    description:
+      - Whether to give a list for each host. Behind the address above are those of its variable C(lantern_addresses)
+        and the default IPv4 and IPv6 addresses from its facts.
+    type: bool
+    default: false
 """
 
 EXAMPLES = r"""
@@ -36,7 +43,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 _value:
-  description: Name and address of each host.
+  description: Name and address of each host, or the list of its addresses.
   type: dict
   sample: {node1: 192.168.2.11, node2: 192.168.2.12}
 """
@@ -58,9 +65,21 @@ def _address(name: str, variables: Mapping[str, Any]) -> str:
     return str((facts.get("default_ipv4") or {}).get("address") or "")
 
 
-def host_addresses(names: Sequence[str], hostvars: Mapping[str, Mapping[str, Any]]) -> dict[str, str]:
+def _every(name: str, variables: Mapping[str, Any]) -> list[str]:
+    given = variables.get("lantern_addresses") or []
+    facts = variables.get("ansible_facts") or {}
+    # Not all that its interfaces have: some load balancers give a node the addresses of Services.
+    own = [(facts.get(key) or {}).get("address") for key in ("default_ipv4", "default_ipv6")]
+    found = [_address(name, variables), *(given if isinstance(given, list) else [given]), *own]
+    return list(dict.fromkeys(str(text) for text in found if text))
+
+
+def host_addresses(
+    names: Sequence[str], hostvars: Mapping[str, Mapping[str, Any]], every: bool = False
+) -> dict[str, Any]:
     """See DOCUMENTATION."""
-    return {str(name): _address(str(name), hostvars[name]) for name in names}
+    read = _every if every else _address
+    return {str(name): read(str(name), hostvars[name]) for name in names}
 
 
 class FilterModule:

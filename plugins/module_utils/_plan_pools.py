@@ -12,13 +12,14 @@ from ansible_collections.homelab.lantern.plugins.module_utils import _plan_annou
 from ansible_collections.homelab.lantern.plugins.module_utils._pools import Pool, Problem, parse_range
 
 POOL_KEYS = (
-    "name", "addresses", "size", "auto_assign", "avoid_buggy_ips", "ipv6_host_parts", *_plan_announcing.KEYS
+    "name", "addresses", "size", "family", "auto_assign", "avoid_buggy_ips", "ipv6_host_parts", *_plan_announcing.KEYS
 )  # fmt: skip
+FAMILIES = {"": 0, "ipv4": 4, "ipv6": 6}
 
 
 @dataclass
 class Draft:
-    """A pool as read: exactly one of `pool` and `size` counts."""
+    """A pool as read: exactly one of `pool` and `size` counts. A size is of IP `version`, 0 for the main LAN's."""
 
     name: str
     pool: Pool | None = None
@@ -26,6 +27,7 @@ class Draft:
     options: dict[str, bool] = field(default_factory=dict)
     host_parts: tuple[str, ...] = ()
     announcing: _plan_announcing.Announcing = _plan_announcing.Announcing()
+    version: int = 0
 
 
 def unknown_keys(where: str, given: Mapping[str, Any], known: Sequence[str]) -> list[str]:
@@ -90,7 +92,12 @@ def _draft(item: Mapping[str, Any], nodes: Mapping[str, str]) -> tuple[Draft | N
             return None, found + [
                 f'{where}: size "{size}" is no number of addresses. Write a whole number from 1, such as size: 32.'
             ]
-        return Draft(item["name"], None, int(size), options, host_parts, announcing), found
+        family = str(item.get("family", "")).lower()
+        if family not in FAMILIES:
+            return None, [*found, f'{where}: family is "{item["family"]}". Write ipv4 or ipv6.']
+        return Draft(item["name"], None, int(size), options, host_parts, announcing, FAMILIES[family]), found
+    if "family" in item:
+        found.append(f"{where}: family is for a pool that gives only a size. Leave it out beside addresses.")
     addresses = item["addresses"]
     if not isinstance(addresses, list):
         message = '{0}: addresses is "{1}", but must be a list. Write addresses: ["{1}"].'

@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Mapping, Protocol, Sequence
+from typing import Any, Mapping, NamedTuple, Protocol, Sequence
 
 from ansible_collections.homelab.lantern.plugins.module_utils import _plan_announcing
 from ansible_collections.homelab.lantern.plugins.module_utils._pools import Problem, parse_address
@@ -15,7 +15,7 @@ EXCLUDE_LABEL = "node.kubernetes.io/exclude-from-external-load-balancers"
 class Hosts(Protocol):
     """The part of the planner's Inventory that counts here."""
 
-    nodes: Mapping[str, str]
+    nodes: Mapping[str, Sequence[str]]
     control_plane: Sequence[str]
     serve_from_control_plane: Any
     cluster: str
@@ -57,31 +57,54 @@ def notices(inventory: Hosts) -> list[str]:
     return found
 
 
-def _sort_key(text: str) -> tuple[int, int]:
-    address = parse_address(text)
+def reserving_notices(planned: Sequence[Mapping[str, Any]], segments: Sequence[Mapping[str, Any]]) -> list[str]:
+    """What stage reserve has nothing to do with, and what it does not prove."""
+    texts = [text for pool in planned for text in pool["addresses"] if ":" in text]
+    found = []
+    if texts:
+        message = (
+            "IPv6 addresses of pools ({0}) need no DHCP reservation: hosts choose their own ones (SLAAC). Stage "
+            "reserve changes ranges of IPv4 only, so a DHCPv6 range that reaches into a pool has to be moved by hand."
+        )
+        found.append(message.format(", ".join(texts)))
+    message = (
+        "Stage reserve asks DHCP servers in the LAN {0} only. It does not prove that those in the LAN {1} keep out of "
+        "{2}."
+    )
+    for one in segments[1:]:
+        found.append(message.format(segments[0]["network"], one["network"], ", ".join(one["pools"])))
+    return found
+
+
+class Shown(NamedTuple):
+    """What the table says of the LANs: addresses of router and nodes, and what DHCP hands out before and after."""
+
+    lans: Sequence[str]
+    router_type: str
+    router: Sequence[str]
+    nodes: Mapping[str, Sequence[str]]
+    dhcp: Mapping[str, Sequence[str]]
+
+
+def _sort_key(addresses: Sequence[str]) -> tuple[int, int]:
+    address = parse_address(next(iter(addresses), ""))
     return (9, 0) if isinstance(address, Problem) else (address.version, int(address))
 
 
 def summary(
-    lan: str,
-    router: Mapping[str, str],
-    inventory: Hosts,
-    planned: Sequence[Mapping[str, Any]],
-    dhcp: Mapping[str, Sequence[str]],
-    foreign: Sequence[Mapping[str, Any]],
+    inventory: Hosts, shown: Shown, planned: Sequence[Mapping[str, Any]], foreign: Sequence[Mapping[str, Any]]
 ) -> str:
     """The plan as a table; `foreign` are the pools of other clusters in the LAN."""
-    where = router["address"] or "address not known"
+    dhcp = shown.dhcp
     rows = [("Cluster", inventory.cluster)] if inventory.cluster else []
-    rows += [
-        ("LAN", lan or "?"),
-        ("Router", "{}, {}".format(where, "not managed" if router["type"] == "none" else router["type"])),
-    ]
+    rows += [("LAN", lan) for lan in shown.lans or ["?"]]
+    managed = "not managed" if shown.router_type == "none" else shown.router_type
+    rows.append(("Router", f"{', '.join(shown.router) or 'address not known'}, {managed}"))
     if dhcp["before"]:
         rows += [("DHCP", "today  " + ", ".join(dhcp["before"])), ("DHCP", "then   " + ", ".join(dhcp["after"]))]
-    for name, address in sorted(inventory.nodes.items(), key=lambda item: _sort_key(item[1])):
+    for name, addresses in sorted(shown.nodes.items(), key=lambda item: _sort_key(item[1])):
         role = ", control plane" if name in inventory.control_plane else ""
-        rows.append(("Node", f"{name}  {address or 'address not known'}{role}"))
+        rows.append(("Node", f"{name}  {', '.join(addresses) or 'address not known'}{role}"))
     for pool in planned:
         count = "{} address{}".format(pool["size"], "" if pool["size"] == 1 else "es")
         hand = "" if pool["auto_assign"] else ", only on request"

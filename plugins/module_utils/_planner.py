@@ -3,8 +3,7 @@
 """From the inventory's variables to the pools that every stage uses. PRIVATE to the collection.
 
 Runs on the Ansible controller only (filter homelab.lantern.address_plan). Whether pools are allowed is decided by
-_pools alone; this file reads what people wrote, proposes blocks for pools that give only a size, and tells what it
-found.
+_pools alone; this file reads what people wrote, and tells what was found.
 """
 
 from __future__ import annotations
@@ -12,9 +11,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Mapping, Sequence
 
-from ansible_collections.homelab.lantern.plugins.module_utils import _plan_announcing, _plan_pools
+from ansible_collections.homelab.lantern.plugins.module_utils import _plan_announcing, _plan_lans, _plan_pools
 from ansible_collections.homelab.lantern.plugins.module_utils._pins import Pin, annotation, pin_problems, read_pins
 from ansible_collections.homelab.lantern.plugins.module_utils._plan_neighbours import others
+from ansible_collections.homelab.lantern.plugins.module_utils._plan_proposals import with_proposals
 from ansible_collections.homelab.lantern.plugins.module_utils._plan_ranges import (
     cut,
     cut_warnings,
@@ -23,8 +23,10 @@ from ansible_collections.homelab.lantern.plugins.module_utils._plan_ranges impor
     served_after,
 )
 from ansible_collections.homelab.lantern.plugins.module_utils._plan_words import (
+    Shown,
     control_plane_warnings,
     notices,
+    reserving_notices,
     summary,
 )
 from ansible_collections.homelab.lantern.plugins.module_utils._pools import (
@@ -32,20 +34,12 @@ from ansible_collections.homelab.lantern.plugins.module_utils._pools import (
     Pool,
     Problem,
     parse_address,
-    parse_network,
     parse_range,
     problems,
     trimmed,
     warnings,
 )
 from ansible_collections.homelab.lantern.plugins.module_utils._routers import BY_LOGIN, ROUTER_TYPES
-
-try:
-    import netaddr
-
-    NETADDR_ERROR = ""
-except ImportError as error:
-    NETADDR_ERROR = str(error)
 
 SERVE_CHOICES = ("auto", "true", "false")
 
@@ -54,16 +48,17 @@ SERVE_CHOICES = ("auto", "true", "false")
 class Inventory:
     """What the plan is made from: the user's variables as they came from YAML, and the hosts of the groups.
 
-    `nodes` maps each name of group nodes to its address, "" when it is not known. `neighbours` are what filter
-    cluster_neighbours returns for `cluster`, which is "" where the inventory has one only.
+    `nodes` and `router_hosts` map each name of these groups to its addresses, the inventory's own first, none when they
+    are not known. `neighbours` are what filter cluster_neighbours returns for `cluster`, which is "" where the
+    inventory has one only.
     """
 
     lan: Any
     pools: Any
     router: Any
     reservations: Any
-    nodes: Mapping[str, str]
-    router_hosts: Mapping[str, str]
+    nodes: _plan_lans.Hosts
+    router_hosts: _plan_lans.Hosts
     control_plane: Sequence[str]
     serve_from_control_plane: Any
     pins: Any = None
@@ -72,71 +67,74 @@ class Inventory:
 
 
 def address_plan(inventory: Inventory) -> dict[str, Any]:
-    """The plan of the whole LAN.
+    """The plan of the home's LANs.
 
-    Returns lan (text), router (type, address), nodes, reservations, dhcp (before and after), pools ([{name, addresses,
-    auto_assign, avoid_buggy_ips, size, announce, nodes, interfaces}] without what lies outside the LAN and its network
-    and broadcast address), advertisements (what announces them),
-    reserved (what DHCP must not hand out: the pools and those of other clusters in the LAN), beside (the latter alone),
-    problems, warnings and notices (lists of sentences), and summary (a table as text). Nothing may be changed anywhere
-    while there are problems.
+    Returns lan (text, the main one) and lans (all of them), router (type, address) and router_addresses (all of them),
+    nodes (name and address) and node_addresses (all of each), to_ask (nodes whose addresses are not known),
+    reservations, dhcp (before and after), pools ([{name, addresses, auto_assign, avoid_buggy_ips, size, announce,
+    nodes, interfaces}] without what lies outside the LANs and their network and broadcast addresses), advertisements
+    (what announces them), reserved (what DHCP must not hand out: the pools and those of other clusters in the LAN),
+    beside (the latter alone), segments (which LAN has which pools), problems, warnings and notices (lists of
+    sentences), and summary (a table as text). Nothing may be changed anywhere while there are problems.
     """
-    network = parse_network(inventory.lan, "lantern_lan")
-    found: list[str] = [_lan_message(inventory.lan)] if isinstance(network, Problem) else []
-    lan = "" if isinstance(network, Problem) else str(network)
-    router, router_problems = _router(inventory)
+    lans, found = _plan_lans.read(inventory.lan)
+    router, router_addresses, router_problems = _router(inventory)
     reservations, reservation_problems = _reservations(inventory.reservations)
     drafts, pool_problems = _plan_pools.read(inventory.pools, inventory.nodes)
     served, range_problems = dhcp_ranges(inventory.router)
     found += router_problems + range_problems + reservation_problems + pool_problems + _host_problems(inventory)
     beside = others(inventory.neighbours)
-    nodes = dict({name: address for name, address in inventory.nodes.items() if address}, **beside.nodes)
-    taken = [address for address in list(nodes.values()) + list(reservations.values()) + [router["address"]] if address]
-    pools, size_problems = _with_proposals(drafts, lan, taken, served, beside.pools)
+    nodes = {**inventory.nodes, **{name: [address] for name, address in beside.nodes.items()}}
+    taken = [text for addresses in nodes.values() for text in addresses] + [*reservations.values(), *router_addresses]
+    pools, size_problems = with_proposals(drafts, lans, taken, served, beside.pools)
     found += size_problems + beside.problems
-    items = problems([*pools, *beside.pools], nodes, router["address"] or None, reservations)
+    items = problems([*pools, *beside.pools], nodes, router_addresses, reservations)
     found += [item.message for item in items if item.code != "bad-name" or item.where not in beside.subjects()]
     pins, pin_mistakes = read_pins(inventory.pins)
     found += pin_mistakes + pin_problems(pins, pools)
     drafted = {draft.name: draft for draft in drafts}
-    planned = [_planned(pool, lan, pins, drafted[pool.name]) for pool in pools]
-    foreign = [_planned(pool, lan, (), _plan_pools.Draft(pool.name)) for pool in beside.pools]
+    planned = [_planned(pool, lans, pins, drafted[pool.name]) for pool in pools]
+    foreign = [_planned(pool, lans, (), _plan_pools.Draft(pool.name)) for pool in beside.pools]
     dhcp = served_after(served, planned + foreign)
-    warned = _warnings(pools, lan, inventory, router) + cut_warnings(pools, lan) + dhcp_warnings(dhcp, router)
+    warned = _warnings(pools, lans, inventory, router_addresses) + dhcp_warnings(served, planned + foreign, router)
+    hosts = {name: _plan_lans.placed(addresses, lans) for name, addresses in inventory.nodes.items()}
+    router_addresses = _plan_lans.placed(router_addresses, lans)
+    own, others_have = ([text for pool in part for text in pool["addresses"]] for part in (planned, foreign))
+    segments = _plan_lans.segments(lans, own)
     return {
-        "lan": lan,
+        "lan": _plan_lans.main_of(lans),
+        "lans": lans,
         "router": router,
-        "nodes": dict(inventory.nodes),
+        "router_addresses": router_addresses,
+        "nodes": {name: next(iter(addresses), "") for name, addresses in inventory.nodes.items()},
+        "node_addresses": hosts,
+        "to_ask": _plan_lans.to_ask(inventory.nodes, _plan_lans.families(pools, lans)),
         "reservations": reservations,
         "dhcp": dhcp,
         "pools": planned,
         "advertisements": _plan_announcing.advertisements(planned),
-        "reserved": [text for pool in planned + foreign for text in pool["addresses"]],
-        "beside": [text for pool in foreign for text in pool["addresses"]],
+        "reserved": own + others_have,
+        "beside": others_have,
+        "segments": segments,
         "problems": list(dict.fromkeys(found)),
         "warnings": list(dict.fromkeys(warned + control_plane_warnings(inventory, planned))),
-        "notices": notices(inventory) + _plan_announcing.notices(planned),
-        "summary": summary(lan, router, inventory, planned, dhcp, foreign),
+        "notices": notices(inventory) + _plan_announcing.notices(planned) + reserving_notices(planned, segments),
+        "summary": summary(inventory, Shown(lans, router["type"], router_addresses, hosts, dhcp), planned, foreign),
     }
 
 
-def _lan_message(value: Any) -> str:
-    if value in (None, ""):
-        return "lantern_lan is missing. Set it to the network of your LAN, such as lantern_lan: 192.168.2.0/24."
-    return f'lantern_lan: "{value}" is not a network. Write a CIDR such as 192.168.2.0/24.'
-
-
-def _router(inventory: Inventory) -> tuple[dict[str, str], list[str]]:
-    """Type and address of the router; "none" when nothing is said about it."""
+def _router(inventory: Inventory) -> tuple[dict[str, str], list[str], list[str]]:
+    """Type and address of the router, "none" when nothing is said about it; all its addresses; what is wrong."""
     given = inventory.router
     plan = {"type": "none", "address": ""}
     if given in (None, "", {}):
-        return plan, []
+        return plan, [], []
     if not isinstance(given, Mapping):
-        return plan, [f'lantern_router: "{given}" is no mapping. Write lantern_router: {{type: dnsmasq}}.']
-    found = _plan_pools.unknown_keys("lantern_router", given, ("type", "address", "dhcp_ranges"))
+        return plan, [], [f'lantern_router: "{given}" is no mapping. Write lantern_router: {{type: dnsmasq}}.']
+    found = _plan_pools.unknown_keys("lantern_router", given, ("type", "address", "addresses", "dhcp_ranges"))
+    host = next(iter(inventory.router_hosts.values()), ())
     plan["type"] = str(given.get("type", "none"))
-    plan["address"] = str(given.get("address") or next(iter(inventory.router_hosts.values()), ""))
+    plan["address"] = str(given.get("address") or next(iter(host), ""))
     if plan["type"] not in ROUTER_TYPES:
         message = (
             'lantern_router.type: "{0}" is not known. Choose one of: {1} '
@@ -151,13 +149,17 @@ def _router(inventory: Inventory) -> tuple[dict[str, str], list[str]]:
         found.append(message.format(plan["type"]))
     if plan["address"] and isinstance(parse_address(plan["address"]), Problem):
         if given.get("address"):
-            found.append(
-                'lantern_router.address: "{}" is not an IP address. Write one such as 192.168.2.1.'.format(
-                    plan["address"]
-                )
-            )
+            found.append(_no_address("address", plan["address"]))
         plan["address"] = ""
-    return plan, found
+    more = given.get("addresses") or []
+    more = [str(text) for text in (more if isinstance(more, list) else [more])]
+    found += [_no_address("addresses", text) for text in more if isinstance(parse_address(text), Problem)]
+    known = [text for text in [plan["address"], *more, *host] if not isinstance(parse_address(text), Problem)]
+    return plan, list(dict.fromkeys(known)), found
+
+
+def _no_address(key: str, text: str) -> str:
+    return f'lantern_router.{key}: "{text}" is not an IP address. Write one such as 192.168.2.1.'
 
 
 def _reservations(given: Any) -> tuple[dict[str, str], list[str]]:
@@ -195,79 +197,8 @@ def _host_problems(inventory: Inventory) -> list[str]:
     return found
 
 
-def _with_proposals(
-    drafts: Sequence[_plan_pools.Draft],
-    lan: str,
-    taken: Sequence[str],
-    served: Sequence[AddressRange],
-    foreign: Sequence[Pool],
-) -> tuple[list[Pool], list[str]]:
-    """The pools in the order written; those with a size get the highest free block of the LAN that is large enough.
-
-    Best one that the DHCP server does not hand out; where there is none, one that it has to give up.
-    """
-    given = [draft.pool for draft in drafts if draft.pool is not None]
-    if len(given) == len(drafts) or not lan:
-        return given, []
-    if NETADDR_ERROR:
-        return given, [
-            f"Proposing addresses for a pool needs the Python package netaddr on this machine: {NETADDR_ERROR}"
-        ]
-    free = _free(lan, taken, [*given, *foreign])
-    pools: list[Pool] = []
-    found: list[str] = []
-    for draft in drafts:
-        if draft.pool is not None:
-            pools.append(draft.pool)
-            continue
-        blocks = list(free.iter_ipranges())
-        unserved = list(_without(free, served).iter_ipranges())
-        block = next((item for item in [*reversed(unserved), *reversed(blocks)] if item.size >= draft.size), None)
-        if block is None:
-            largest = max(blocks, key=lambda item: item.size) if blocks else None
-            room = (
-                f"the largest free block has {largest.size} ({largest})"
-                if largest is not None
-                else "no address is free"
-            )
-            message = (
-                'pool "{0}": {1} addresses in a row are wanted, but in the LAN {2} {3}. '
-                "Ask for fewer, or name the addresses."
-            )
-            found.append(message.format(draft.name, draft.size, lan, room))
-            continue
-        chosen = netaddr.IPRange(
-            netaddr.IPAddress(block.last - draft.size + 1, block.version), netaddr.IPAddress(block.last, block.version)
-        )
-        free.remove(chosen)
-        pools.append(Pool(draft.name, (str(chosen),), **draft.options))
-    return pools, found
-
-
-def _free(lan: str, taken: Sequence[str], given: Sequence[Pool]) -> Any:
-    """netaddr.IPSet of what no host and no pool has; the first address is kept back as the usual place of a router."""
-    network = netaddr.IPNetwork(lan)
-    free = netaddr.IPSet([network])
-    for address in (network.first, network.first + 1, network.last):
-        free.remove(netaddr.IPAddress(address, network.version))
-    for text in taken:
-        if not isinstance(parse_address(text), Problem):
-            free.remove(netaddr.IPAddress(text))
-    for pool in given:
-        for text in pool.addresses:
-            item = parse_range(text)
-            if isinstance(item, AddressRange):
-                free.remove(netaddr.IPRange(str(item.first_address), str(item.last_address)))
-    return free
-
-
-def _without(free: Any, served: Sequence[AddressRange]) -> Any:
-    """The netaddr.IPSet without these ranges."""
-    return free - netaddr.IPSet(netaddr.IPRange(str(item.first_address), str(item.last_address)) for item in served)
-
-
-def _planned(pool: Pool, lan: str, pins: Sequence[Pin], draft: _plan_pools.Draft) -> dict[str, Any]:
-    addresses = list(trimmed(cut(pool, lan), lan)) if lan else list(pool.addresses)
+def _planned(pool: Pool, lans: Sequence[str], pins: Sequence[Pin], draft: _plan_pools.Draft) -> dict[str, Any]:
+    addresses = list(trimmed(cut(pool, lans), lans))
     return {
         "name": pool.name,
         "addresses": addresses,
@@ -282,27 +213,9 @@ def _planned(pool: Pool, lan: str, pins: Sequence[Pin], draft: _plan_pools.Draft
     }
 
 
-def _warnings(pools: Sequence[Pool], lan: str, inventory: Inventory, router: Mapping[str, str]) -> list[str]:
-    if not lan:
+def _warnings(pools: Sequence[Pool], lans: Sequence[str], inventory: Inventory, router: Sequence[str]) -> list[str]:
+    if not lans:
         return []
-    found = [item.message for item in warnings([cut(pool, lan) for pool in pools], lan)]
-    network = parse_network(lan)
-    hosts = dict(inventory.nodes)
-    hosts["(router)"] = router["address"]
-    for name, text in hosts.items():
-        what = "the router" if name == "(router)" else f'node "{name}"'
-        if not text:
-            if name != "(router)":
-                found.append(
-                    f"{what}: its address is not known, so it was not compared with the pools. Set ansible_host to it."
-                )
-            continue
-        address = parse_address(text)
-        if not isinstance(address, Problem) and not isinstance(network, Problem) and address not in network:
-            message = "{0} has the address {1}, which is outside the LAN {2}. Correct lantern_lan or the address."
-            found.append(message.format(what, text, lan))
-    if not router["address"]:
-        found.append(
-            "The router's address is not known, so it was not compared with the pools. Set lantern_router.address."
-        )
-    return found
+    found = [item.message for item in warnings([cut(pool, lans) for pool in pools], lans)]
+    wanted = _plan_lans.families(pools, lans)
+    return found + _plan_lans.host_warnings(inventory.nodes, router, lans, wanted) + cut_warnings(pools, lans)

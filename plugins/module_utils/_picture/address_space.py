@@ -1,12 +1,13 @@
 # Copyright (c) 2026, Lantern contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Who has which addresses of the LAN, as a ruler from its first to its last address. PRIVATE to homelab.lantern, pure.
+"""Who has which addresses of each LAN, as a ruler from its first to its last one. PRIVATE to homelab.lantern, pure.
 
 Reads what the planner gives (filter homelab.lantern.address_plan), also a plan that has problems.
 """
 
 from __future__ import annotations
 
+import bisect
 import ipaddress
 import textwrap
 import typing as t
@@ -18,7 +19,7 @@ from .._pools import (
     RangeSet,
     network_range,
     parse_address,
-    parse_network,
+    parse_networks,
     parse_range,
 )
 from .drawing import (
@@ -40,7 +41,7 @@ from .drawing import (
 )
 
 LEFT, BAR, RIGHT = 150, 800, 40
-LANE = 46
+HEADING, LANE = 62, 46
 LEVELS = 3
 LEVEL_HEIGHT = 18
 NARROWEST = 3
@@ -62,7 +63,7 @@ class Spot(t.NamedTuple):
 
 
 class Space(t.NamedTuple):
-    """What is where in the LAN. All ranges and addresses are of the LAN's family; others are left out."""
+    """What is where in one LAN. All ranges and addresses are of its family; others are left out."""
 
     network: Network
     hosts: tuple[Spot, ...]
@@ -72,24 +73,22 @@ class Space(t.NamedTuple):
     dhcp_after: tuple[AddressRange, ...]
     conflicts: tuple[AddressRange, ...]
 
-    def inside(self, item: AddressRange) -> bool:
-        return item.overlaps(network_range(self.network))
+
+def spaces(plan: t.Mapping[str, t.Any]) -> list[Space]:
+    """The address space of each LAN."""
+    return [_space(plan, network) for network in parse_networks(plan["lans"])[0]]
 
 
-def space(plan: t.Mapping[str, t.Any]) -> Space | None:
-    """The LAN's address space; None if the plan has no LAN."""
-    network = parse_network(plan.get("lan"))
-    if isinstance(network, Problem):
-        return None
-    hosts = [*_spots(network, ROUTER, {"router": plan["router"]["address"]}), *_spots(network, NODE, plan["nodes"])]
-    hosts += _spots(network, HOST, plan["reservations"])
+def _space(plan: t.Mapping[str, t.Any], network: Network) -> Space:
+    hosts = _spots(network, ROUTER, {"router": plan["router_addresses"]})
+    hosts += _spots(network, NODE, plan["node_addresses"])
+    hosts += _spots(network, HOST, {name: [address] for name, address in plan["reservations"].items()})
     pools = [(pool["name"], item) for pool in plan["pools"] for item in _ranges(network, pool["addresses"])]
     pins = [
         spot
         for pool in plan["pools"]
-        for pin in pool["pinned"].split(",")
-        if pin
-        for spot in _spots(network, PIN, dict([pin.split("=", 1)]))
+        for name, _equals, address in (pin.partition("=") for pin in pool["pinned"].split(","))
+        for spot in _spots(network, PIN, {name: [address]})
     ]
     return Space(
         network,
@@ -102,10 +101,9 @@ def space(plan: t.Mapping[str, t.Any]) -> Space | None:
     )
 
 
-def _spots(network: Network, kind: str, named: t.Mapping[str, str]) -> list[Spot]:
+def _spots(network: Network, kind: str, named: t.Mapping[str, t.Sequence[str]]) -> list[Spot]:
     found = []
-    for name, text in named.items():
-        address = parse_address(text)
+    for name, address in ((name, parse_address(text)) for name, texts in named.items() for text in texts):
         if not isinstance(address, Problem) and address.version == network.version and address in network:
             found.append(Spot(kind, name, int(address)))
     return found
@@ -137,13 +135,29 @@ def free(found: Space) -> RangeSet:
 
 
 class _Ruler:
-    """From addresses to pixels."""
+    """From addresses to pixels.
 
-    def __init__(self, network: Network) -> None:
-        self.first, self.count = int(network.network_address), network.num_addresses
+    An IPv6 LAN is so large that all would be at one point of it. There everybody is as long as what is between them.
+    """
+
+    def __init__(self, found: Space) -> None:
+        whole = network_range(found.network)
+        self.to_scale = found.network.version == 4
+        spans = [(whole.first, whole.last)]
+        if not self.to_scale:
+            ranges = [item for _name, item in found.pools] + [*found.dhcp_before, *found.dhcp_after, *found.conflicts]
+            spans += [(max(item.first, whole.first), min(item.last, whole.last)) for item in ranges]
+            spans += [(spot.address, spot.address) for spot in (*found.hosts, *found.pins)]
+        self.marks = sorted({first for first, _last in spans})
+        if self.to_scale:
+            self.marks = [whole.first + whole.size * part // 4 for part in range(4)]
+        self.edges = sorted({edge for first, last in spans for edge in (first, last + 1)})
 
     def x(self, address: int) -> float:
-        return LEFT + BAR * min(1.0, max(0.0, (address - self.first) / self.count))
+        after = min(max(bisect.bisect_right(self.edges, address), 1), len(self.edges) - 1)
+        first, last = self.edges[after - 1 : after + 1]
+        part = min(1.0, max(0.0, (address - first) / (last - first)))
+        return LEFT + BAR * (after - 1 + part) / (len(self.edges) - 1)
 
     def span(self, item: AddressRange) -> tuple[float, float]:
         """Left edge and width."""
@@ -152,27 +166,32 @@ class _Ruler:
 
 
 def picture(plan: t.Mapping[str, t.Any]) -> str:
-    """The SVG; of a plan without LAN only its problems."""
-    found = space(plan)
+    """The SVG, a ruler for each LAN; of a plan without LAN only its problems."""
+    found = spaces(plan)
     notes = [(RED, text) for text in plan["problems"]] + [(AMBER_INK, text) for text in plan["warnings"]]
     lines = [(colour, line) for colour, text in notes for line in textwrap.wrap(text, 118)]
-    lanes = _lanes(found) if found else []
-    top = 62
-    ruled = 0.0
-    if found:
-        ruler = _Ruler(found.network)
-        named = _space_for(_tags(ruler, found.hosts)) + _space_for(_tags(ruler, found.pins))
-        ruled = named + 56 + LANE * len(lanes)
-    height = top + ruled + 20 * len(lines) + 40
-    drawing = Drawing(LEFT + BAR + RIGHT, height, "Who has which addresses of the LAN")
+    height = sum(HEADING + _height(one) for one in found) or HEADING
+    drawing = Drawing(LEFT + BAR + RIGHT, height + 20 * len(lines) + 40, "Who has which addresses of the LAN")
     good = not plan["problems"]
-    drawing.text(24, 36, f"LAN {plan['lan'] or 'not known'}", bold=True, size=18)
     told = "can be used" if good else f"{len(plan['problems'])} to be solved: nothing is changed"
     drawing.text(LEFT + BAR, 36, told, colour=GREEN if good else RED, bold=True, anchor="end")
-    below = _ruler(drawing, found, lanes, top) if found else top
+    top = 0.0
+    for one in found:
+        drawing.text(24, top + 36, f"LAN {one.network}", bold=True, size=18)
+        _ruler(drawing, one, top + HEADING)
+        top += HEADING + _height(one)
+    if not found:
+        drawing.text(24, 36, "LAN not known", bold=True, size=18)
     for number, (colour, line) in enumerate(lines):
-        drawing.text(24, below + 26 + 20 * number, line, colour=colour, size=13)
+        drawing.text(24, height + 26 + 20 * number, line, colour=colour, size=13)
     return drawing.svg()
+
+
+def _height(found: Space) -> float:
+    """The height that a LAN takes below its heading."""
+    ruler = _Ruler(found)
+    named = _space_for(_tags(ruler, found.hosts)) + _space_for(_tags(ruler, found.pins))
+    return named + 56 + LANE * len(_lanes(found))
 
 
 _Lane = t.Tuple[str, t.List[t.Tuple[AddressRange, str, str, str, str]]]
@@ -199,15 +218,15 @@ def _short(found: Space, item: AddressRange) -> str:
     return first if item.first == item.last else f"{first} to {last}"
 
 
-def _ruler(drawing: Drawing, found: Space, lanes: t.Sequence[_Lane], top: float) -> float:
-    """Draws hosts, lanes, pins and the scale; the y below them."""
-    ruler = _Ruler(found.network)
+def _ruler(drawing: Drawing, found: Space, top: float) -> None:
+    """Draws hosts, lanes, pins and the scale."""
+    ruler = _Ruler(found)
     y = top + _space_for(_tags(ruler, found.hosts))
     drawing.text(24, y + 16, "hosts", colour=GREY)
     drawing.box(LEFT, y, BAR, 22, fill=WHITE, stroke=LINE, radius=4, thickness=1)
     _marks(drawing, ruler, found.hosts, y, 22, upward=True)
     y += 32
-    for title, items in lanes:
+    for title, items in _lanes(found):
         _lane(drawing, ruler, title, items, y)
         if title == "pools" and found.pins:
             _marks(drawing, ruler, found.pins, y, 28, upward=False)
@@ -215,7 +234,6 @@ def _ruler(drawing: Drawing, found: Space, lanes: t.Sequence[_Lane], top: float)
             y += _space_for(_tags(ruler, found.pins))
         y += LANE
     _scale(drawing, ruler, found, y + 14)
-    return y + 24
 
 
 def _lane(
@@ -296,10 +314,16 @@ def _neighbours(ruler: _Ruler, spots: t.Sequence[Spot]) -> list[list[Spot]]:
 
 
 def _scale(drawing: Drawing, ruler: _Ruler, found: Space, y: float) -> None:
-    network = found.network
-    marks = [int(network.network_address) + network.num_addresses * part // 4 for part in range(4)]
-    for address in [*marks, int(network.broadcast_address)]:
-        last = address == int(network.broadcast_address)
-        drawing.line((ruler.x(address), y - 22), (ruler.x(address), y - 14), colour=LINE, thickness=1)
-        words = str(ipaddress.ip_address(address) if network.version == 4 else ipaddress.IPv6Address(address))
-        drawing.text(ruler.x(address), y, words, colour=INK if last else GREY, size=12, anchor="end" if last else "")
+    first, end = found.network.network_address, found.network.broadcast_address
+    if not ruler.to_scale:
+        drawing.text(24, y, "not to scale", colour=GREY, size=12)
+    x = ruler.x(int(end))
+    drawing.line((x, y - 22), (x, y - 14), colour=LINE, thickness=1)
+    drawing.text(x, y, str(end), colour=INK, size=12, anchor="end")
+    before, room = float(LEFT), x - text_width(str(end), 12) - 8
+    for address in (first + (mark - int(first)) for mark in ruler.marks):
+        x = ruler.x(int(address))
+        if before <= x < room - text_width(str(address), 12):
+            drawing.line((x, y - 22), (x, y - 14), colour=LINE, thickness=1)
+            drawing.text(x, y, str(address), colour=GREY, size=12)
+            before = x + text_width(str(address), 12) + 8

@@ -30,6 +30,22 @@ def test_addresses_come_from_the_inventory_before_facts():
     }
 
 
+def test_all_known_addresses_begin_with_the_inventorys_own():
+    facts = {"default_ipv4": {"address": "192.168.2.99"}, "default_ipv6": {"address": "fd00:2::99"}}
+    hostvars = {
+        "a": {"ansible_host": "192.168.2.11", "ansible_facts": facts, "lantern_addresses": ["fd00:2::11"]},
+        "b": {"ansible_host": "192.168.2.12", "lantern_addresses": "fd00:2::12"},
+        "c": {"ansible_facts": facts},
+        "d": {"ansible_facts": {"default_ipv4": {}, "default_ipv6": {}}},
+    }
+    assert host_addresses(list(hostvars), hostvars, every=True) == {
+        "a": ["192.168.2.11", "fd00:2::11", "192.168.2.99", "fd00:2::99"],
+        "b": ["192.168.2.12", "fd00:2::12"],
+        "c": ["192.168.2.99", "fd00:2::99"],
+        "d": [],
+    }
+
+
 @pytest.mark.parametrize(
     ("facts", "expected"),
     [

@@ -88,8 +88,58 @@ def test_lans_of_any_size(lan):
     assert words(address_picture(result)) and len(address_map(result)) <= 9
 
 
+DUAL = {
+    "lan": ["192.168.2.0/24", "fd00:2::/64"],
+    "nodes": {"node1": ["192.168.2.11", "fd00:2::11"], "node2": ["192.168.2.12"]},
+    "router": {"type": "dnsmasq", "address": "192.168.2.1", "addresses": ["fd00:2::1"]},
+    "pins": {"default/web": ["192.168.2.190", "fd00:2::1:5"]},
+}
+DUAL_POOL = [{"name": "lan", "addresses": ["192.168.2.180-192.168.2.220", "fd00:2::1:0/112"]}]
+
+
+def test_an_ipv6_lan_has_a_list_below_the_map():
+    lines = address_map(plan(DUAL_POOL, **DUAL))
+    assert lines[2].split()[1][52:] == "PPPPPPPPPP*P" and lines[5] == ""
+    assert lines[6:] == [
+        "fd00:2::/64:",
+        "fd00:2::1                   R router",
+        "fd00:2::11                  N node1",
+        "fd00:2::1:0-fd00:2::1:ffff  P lan",
+        "fd00:2::1:5                 * default/web",
+        "R router, N node, * pinned, P pool",
+    ]
+    assert address_map(plan(POOL, lan=["fd00:3::/64"])) == ["fd00:3::/64:", "nobody known"]
+
+
+def test_conflicts_in_an_ipv6_lan():
+    pools = [
+        {"name": "a", "addresses": ["fd00:2::10-fd00:2::20"]},
+        {"name": "b", "addresses": ["fd00:2::19-fd00:2::30"]},
+    ]
+    lines = address_map(plan(pools, **dict(DUAL, pins={})))
+    for line in ("fd00:2::11 ! node1", "fd00:2::19-fd00:2::20 !", "fd00:2::19-fd00:2::30 P b"):
+        assert line in [" ".join(told.split()) for told in lines]
+
+
+def test_the_picture_has_a_ruler_for_each_lan():
+    picture = address_picture(plan(DUAL_POOL, **DUAL))
+    told = words(picture)
+    for text in ("LAN 192.168.2.0/24", "192.168.2.192", "LAN fd00:2::/64", "not to scale", "fd00:2::1:0"):
+        assert text in told
+    assert told.count("can be used") == 1 and "lan: fd00:2::1:0-fd00:2::1:ffff, 65536 addresses" in told
+    assert "node1: fd00:2::11" in told and "not to scale" not in words(address_picture(plan(POOL)))
+    marks = [
+        (float(mark.get("x")), mark.findtext(f"{SVG}title"))
+        for mark in ElementTree.fromstring(picture).iter(f"{SVG}rect")
+        if "fd00:2::" in (mark.findtext(f"{SVG}title") or "")
+    ]
+    assert [title.partition(":")[0] for _x, title in sorted(marks)] == ["router", "node1", "lan", "default/web"]
+    apart = [after - before for (before, _), (after, _) in zip(sorted(marks), sorted(marks)[1:])]
+    assert min(apart) > 50
+
+
 def test_free_space():
-    found = address_space.space(plan(POOL))
+    (found,) = address_space.spaces(plan(POOL))
     assert str(next(iter(address_space.free(found)))) == "192.168.2.0-192.168.2.0"
     assert address_space.free(found).size == 256 - 41 - 80 - 4
 
