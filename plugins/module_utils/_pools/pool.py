@@ -107,8 +107,8 @@ def problems(
     """Everything that forbids using these pools; an empty list when nothing does.
 
     `nodes` maps a host's name to its address, `reservations` as well; `router` is an address. Nodes and router may have
-    several. `name` says how to name an entry of a pool, by its index. Codes: bad-name, duplicate-name, empty, malformed,
-    reversed, family-mix, overlap, holds-node, holds-router, holds-reservation.
+    several. `name` says how to name an entry of a pool, by its index. Codes: bad-name, duplicate-name, empty,
+    malformed, reversed, family-mix, overlap, holds-node, holds-router, holds-reservation.
     """
     found = _name_problems(pools)
     entries: list[_Entry] = []
@@ -156,9 +156,7 @@ def _overlaps(entries: Sequence[_Entry]) -> list[Problem]:
     return found
 
 
-def _held(
-    entries: Sequence[_Entry], code: str, kind: str, hosts: Mapping[str, str | Sequence[str]]
-) -> list[Problem]:
+def _held(entries: Sequence[_Entry], code: str, kind: str, hosts: Mapping[str, str | Sequence[str]]) -> list[Problem]:
     found: list[Problem] = []
     listed = [(name, text) for name, given in hosts.items() for text in ([given] if isinstance(given, str) else given)]
     for name, text in listed:
