@@ -59,6 +59,12 @@ def test_the_package_is_there_as_plain_readable_files(archive: str, wish: making
         assert entry.content == (package / name).read_bytes(), name
 
 
+@pytest.mark.parametrize("architecture", MACHINES)
+def test_the_table_of_vendors_is_there(archive: str) -> None:
+    _config, files = opened(archive)
+    assert b"B827EB     (base 16)\t\tRaspberry Pi Foundation" in files["opt/lantern/netaddr/eui/oui.txt"].content
+
+
 def test_32_bit_arm_is_named_with_its_version(arm: str) -> None:
     # Without it a node would not know that the image is for it, as containerd compares both.
     assert opened(arm)[0].get("variant") == "v7"
