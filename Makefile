@@ -21,7 +21,9 @@ test: ## every test, the ones in the virtual homelab included
 bench: ## Lantern and MetalLB measured side by side into docs/benchmarks.md; BENCH=--help lists options
 	@PYTHONPATH=tests/bench tests/env python -m benchmarks $(BENCH)
 
-soak: ## what takes too long for test: faults, write-ups and roles in the virtual homelab
+soak: ## what takes too long for test: damaged input by the million; faults, write-ups and roles in the virtual homelab
+	@LANTERN_FUZZ_INPUTS=$${LANTERN_FUZZ_INPUTS:-1000000} \
+	  tests/env pytest -q --durations=10 -c speaker/pyproject.toml tests/speaker/fuzz
 	@tests/env pytest -q --durations=10 -c tests/faults/pytest.ini tests/faults
 	@tests/env pytest -q --durations=10 tests/e2e/test_4_lifecycle.py tests/e2e/test_5_*.py tests/e2e/test_6_*.py
 	@LANTERN_IMPAIRED_MINUTES=$${LANTERN_IMPAIRED_MINUTES:-30} LANTERN_MIXED_MINUTES=$${LANTERN_MIXED_MINUTES:-10} \

@@ -1,18 +1,15 @@
 # Copyright (c) 2026, Lantern contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Every decoder of the gossip machine on damaged input, as often as asked for.
-
-LANTERN_FUZZ_INPUTS says how many inputs each decoder gets; the default only shows that this works.
-"""
+"""Every decoder of the gossip machine on damaged input."""
 
 from __future__ import annotations
 
-import os
 from collections import Counter
 from collections.abc import Callable
 from random import Random
 
 import pytest
+from fuzz.damage import INPUTS, damage
 from lantern.gossip import effects, lzw, packet, stream, wire
 from lantern.gossip.config import GossipConfig, Limits, Security
 from lantern.gossip.endpoint import Endpoint
@@ -22,11 +19,11 @@ from lantern.gossip.node import Node
 from lantern.gossip.packet import Sealing
 from unit.gossip import vectors
 
-INPUTS = int(os.environ.get("LANTERN_FUZZ_INPUTS", "3000"))
 KEY = b"k" * 32
 SOURCE = Endpoint("10.0.0.9", 7946)
 PLAIN = Sealing(Security(), Keyring([]), False, Random(1))
 SEALED = Sealing(Security(keys=(KEY,)), Keyring([KEY]), False, Random(1))
+LABELLED = Sealing(Security(keys=(KEY,), label=b"home"), Keyring([KEY]), True, Random(1))
 VERSIONS = bytes((1, 5, 2, 0, 0, 0))
 
 MESSAGES = [
@@ -45,6 +42,7 @@ DATAGRAMS = [
     *MESSAGES,
     packet.seal(MESSAGES, PLAIN, checksum=False),
     packet.compressed(packet.seal(MESSAGES, PLAIN, checksum=False)),
+    packet.seal(MESSAGES, PLAIN, checksum=True),
     vectors.SERF_GOSSIP[5:],
     vectors.SERF_COMPRESSED,
     vectors.SERF_ACK,
@@ -67,27 +65,6 @@ STREAMS = [
     stream.frame(stream.encode(STATE), SEALED, dialler=True),
 ]
 COMPRESSED = [lzw.compress(bytes(range(256)) * 4), lzw.compress(b"ab" * 3000), lzw.compress(MESSAGES[5])]
-
-
-def damage(rng: Random, corpus: list[bytes]) -> bytes:
-    """One of the corpus, changed: bytes flipped, cut, doubled, put in; or noise."""
-    if rng.random() < 0.05:
-        return rng.randbytes(rng.randrange(60))
-    data = bytearray(rng.choice(corpus))
-    for _ in range(rng.randrange(1, 5)):
-        place = rng.randrange(len(data) + 1)
-        match rng.randrange(6):
-            case 0 | 1 if place < len(data):
-                data[place] = rng.choice((0, 1, 0x7F, 0x80, 0xC0, 0xC1, 0xDB, 0xDD, 0xDF, 0xFF, rng.randrange(256)))
-            case 2:
-                del data[place:]
-            case 3:
-                data[place:place] = rng.randbytes(rng.randrange(6))
-            case 4:
-                data[place:place] = data[place : place + rng.randrange(40)]
-            case 5:
-                del data[place : place + rng.randrange(8)]
-    return bytes(data)
 
 
 def fresh() -> Node:
@@ -129,6 +106,14 @@ class Machine:
             assert not isinstance(effect, effects.SendDatagram) or len(effect.data) <= 65507
 
 
+def read_sealed(data: bytes) -> None:
+    packet.open_datagram(SEALED.encrypt(data, b""), SEALED, Limits())
+
+
+def read_labelled(data: bytes) -> None:
+    packet.open_datagram(data, LABELLED, Limits())
+
+
 def read_stream(data: bytes) -> None:
     stream.StreamReader(PLAIN, Limits(), dialled_by_peer=True).feed(data)
 
@@ -142,6 +127,8 @@ DECODERS: dict[str, tuple[Callable[[], Callable[[bytes], object]], list[bytes]]]
     "lzw": (lambda: lambda data: lzw.decompress(data, 1 << 16), COMPRESSED),
     "keyring": (lambda: lambda data: SEALED.keyring.decrypt(data, b""), [SEALED.encrypt(b"x" * 40, b"")]),
     "datagram": (lambda: lambda data: packet.open_datagram(data, PLAIN, Limits()), DATAGRAMS),
+    "sealed datagram": (lambda: read_sealed, DATAGRAMS),
+    "labelled datagram": (lambda: read_labelled, [packet.seal(MESSAGES, LABELLED, checksum=True)]),
     "stream": (lambda: read_stream, STREAMS),
     "sealed stream": (lambda: read_sealed_stream, STREAMS),
     "node: datagrams": (lambda: Machine().datagram, DATAGRAMS),
