@@ -115,7 +115,7 @@ nodes:
       description: Whether Kubernetes takes it for Ready, with its network.
       type: bool
     excluded:
-      description: Whether it is labelled so that it may not announce addresses.
+      description: Whether it is labelled so that it may not announce addresses, and the speakers heed that.
       type: bool
     selected:
       description: Whether an L2Advertisement lets it announce.
@@ -226,8 +226,8 @@ def describe_nodes(
 
 def read(cluster: Cluster, namespace: str, lb_class: str) -> dict[str, t.Any]:
     """What exit_json gets."""
-    nodes = cluster.list("v1", "Node")
     speakers = cluster.list("v1", "Pod", namespace, label_selector=SPEAKER_SELECTOR)
+    nodes = eligibility.as_seen_by(speakers, cluster.list("v1", "Node"))
     proxies = cluster.list("v1", "Pod", "kube-system", label_selector=PROXY_SELECTOR)
     controller = workload(cluster, namespace, "Deployment", "controller")
     pools = cluster.list("metallb.io/v1beta1", "IPAddressPool", namespace)

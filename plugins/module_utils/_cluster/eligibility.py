@@ -14,6 +14,7 @@ import typing as t
 Found = t.Dict[str, t.Any]
 
 EXCLUDE_LABEL = "node.kubernetes.io/exclude-from-external-load-balancers"
+IGNORE_FLAG = "--ignore-exclude-lb"
 TAKEN_OFF = "homelab.lantern/taken-off-exclude-label"
 CONTROL_PLANE_LABELS = ("node-role.kubernetes.io/control-plane", "node-role.kubernetes.io/master")
 
@@ -79,6 +80,19 @@ def changes(nodes: list[Found], mode: str) -> list[Change]:
             value = (node["metadata"].get("annotations") or {})[TAKEN_OFF]
             done.append(Change(one.name, value, None, f"{one.name} has its label {EXCLUDE_LABEL} back"))
     return done
+
+
+def as_seen_by(speakers: list[Found], nodes: list[Found]) -> list[Found]:
+    """The nodes, without the label if these pods are told to ignore it."""
+    containers = [one for pod in speakers for one in (pod.get("spec") or {}).get("containers") or []]
+    if all(IGNORE_FLAG not in (one.get("args") or []) for one in containers):
+        return nodes
+    return [_unlabelled(node) for node in nodes]
+
+
+def _unlabelled(node: Found) -> Found:
+    labels = {key: value for key, value in (node["metadata"].get("labels") or {}).items() if key != EXCLUDE_LABEL}
+    return dict(node, metadata=dict(node["metadata"], labels=labels))
 
 
 def obstacle(nodes: list[Found], speakers: set[str]) -> str:

@@ -83,3 +83,11 @@ def test_obstacles_are_told_with_a_remedy(nodes, speakers, told):
 
 def test_no_obstacle_when_one_node_can():
     assert eligibility.obstacle([ALONE, node("w")], {"w"}) == ""
+
+
+@pytest.mark.parametrize("args, excluded", [(["speaker"], True), (["speaker", "--ignore-exclude-lb"], False)])
+def test_label_that_the_speakers_ignore_is_no_obstacle(args, excluded):
+    speaker = {"spec": {"containers": [{"name": "speaker", "args": args}]}}
+    (seen,) = eligibility.as_seen_by([speaker], [ALONE])
+    assert eligibility.facts(seen) == eligibility.facts(ALONE)._replace(excluded=excluded)
+    assert bool(eligibility.obstacle([seen], {"cp"})) is excluded

@@ -1,0 +1,81 @@
+# Copyright (c) 2026, Lantern contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What the deploy role's templates make: programs that take their flags."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import jinja2
+import pytest
+import yaml
+from ansible.plugins.filter.core import FilterModule
+from lantern import arguments
+from lantern.settings import ControllerSettings, SpeakerSettings
+
+ROLE = Path(__file__).resolve().parents[3] / "roles/deploy"
+TEMPLATES = ("workloads.yaml.j2",)
+# What the role's defaults take from the inventory or from earlier tasks.
+FACTS = {
+    "deploy_image_name": "localhost/lantern:1",
+    "deploy_controller_replicas": 2,
+    "deploy_lans": ["192.168.2.0/24"],
+    "deploy_router": "192.168.2.1",
+}
+
+
+def manifests(**variables: Any) -> list[dict[str, Any]]:
+    environment = jinja2.Environment(trim_blocks=True, undefined=jinja2.StrictUndefined)
+    environment.filters.update(FilterModule().filters())
+    given = {**yaml.safe_load((ROLE / "defaults/main.yml").read_text()), **FACTS, **variables}
+    texts = [environment.from_string((ROLE / "templates" / name).read_text()).render(given) for name in TEMPLATES]
+    return [found for text in texts for found in yaml.safe_load_all(text) if found]
+
+
+def pod(component: str, **variables: Any) -> dict[str, Any]:
+    """The pod's spec."""
+    (found,) = (
+        item["spec"]["template"]["spec"]
+        for item in manifests(**variables)
+        if item["kind"] in ("Deployment", "DaemonSet") and item["metadata"]["name"] == component
+    )
+    assert isinstance(found, dict)
+    return found
+
+
+def settings(component: str, **variables: Any) -> Any:
+    """What the program makes of what it is started with."""
+    (container,) = pod(component, **variables)["containers"]
+    fields = {"metadata.namespace": "metallb-system", "spec.nodeName": "node1", "status.podIP": "192.168.2.11"}
+    environ = {
+        item["name"]: item.get("value") or fields.get(item["valueFrom"]["fieldRef"]["fieldPath"], "")
+        for item in container["env"]
+    }
+    return arguments.load(container["args"], environ)
+
+
+def test_programs_take_what_the_role_gives_them() -> None:
+    controller, speaker = settings("controller"), settings("speaker")
+    assert isinstance(controller, ControllerSettings) and isinstance(speaker, SpeakerSettings)
+    assert (controller.lans, controller.router) == (("192.168.2.0/24",), "192.168.2.1")
+    assert (speaker.node_name, speaker.gossip.bind_address) == ("node1", "192.168.2.11")
+    assert speaker.gossip.secret_folder == "/etc/ml_secret_key"
+
+
+@pytest.mark.parametrize(
+    ("variable", "value", "setting", "expected"),
+    [
+        ("election", "hash", "elect_by_hash", True),
+        ("hold_time", 5, "hold_seconds", 5.0),
+        ("ping_rate", 0, "answer_ping", False),
+        ("lb_class", "home/lan", "lb_class", "home/lan"),
+        ("config_map", "old", "config_map", "old"),
+        ("log_level", "debug", "log_level", "debug"),
+        ("ignore_exclude_lb", True, "ignore_exclude_lb", True),
+        # As --extra-vars gives it.
+        ("ignore_exclude_lb", "false", "ignore_exclude_lb", False),
+    ],
+)
+def test_variable_reaches_the_speaker(variable: str, value: Any, setting: str, expected: object) -> None:
+    assert getattr(settings("speaker", **{f"deploy_{variable}": value}), setting) == expected
