@@ -8,13 +8,15 @@ addresses, Nodes and EndpointSlices are written by the test.
 
 from __future__ import annotations
 
+import errno
+import socket
 import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from lablib.kube import NAMESPACE, ApiServer
-from lablib.netns import NODE_ADDRESS, NODE_MAC, Bridge, Lan, ip
+from lablib.netns import NODE_ADDRESS, NODE_ADDRESS_V6, NODE_MAC, Bridge, Lan, inside, ip
 from lablib.objects import (
     ADVERTISEMENTS,
     SERVICES,
@@ -111,6 +113,20 @@ def test_announces_answers_and_tells(cluster: ApiServer, lan: Lan, speaker: Star
     status, seconds = running.stop()
     assert status == 0 and seconds < 1.5
     assert not answers(lan)
+
+
+def test_health_and_metrics_are_not_for_the_lan(cluster: ApiServer, lan: Lan, speaker: Start) -> None:
+    running = speaker()
+
+    def connect() -> list[int]:
+        found = []
+        for family, address in ((socket.AF_INET, NODE_ADDRESS), (socket.AF_INET6, NODE_ADDRESS_V6)):
+            with socket.socket(family) as client:
+                client.settimeout(5)
+                found.append(client.connect_ex((address, running.port)))
+        return found
+
+    assert inside(lan.client, connect) == [errno.ECONNREFUSED] * 2
 
 
 def test_node_that_has_lost_its_address_is_silent_until_it_has_it_again(
