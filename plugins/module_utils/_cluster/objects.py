@@ -138,7 +138,10 @@ def apply(
             made = cluster.create(manifest, dry_run=dry_run)
             after = before if made is None else cleaned(made)
         else:
-            after = cleaned(cluster.apply(_as_found(manifest, found), dry_run=dry_run))
+            freed = _without_webhook(cluster, manifest, found, dry_run=dry_run)
+            # A dry run has freed nothing: what follows would be refused.
+            applied = freed if freed and dry_run else cluster.apply(_as_found(manifest, found), dry_run=dry_run)
+            after = cleaned(applied)
         outcomes.append(Outcome(messages.name_of(manifest), before, after))
     return outcomes
 
@@ -219,6 +222,17 @@ def _as_found(manifest: Manifest, found: Manifest | None) -> Manifest:
     marked = copy.deepcopy(manifest)
     marked["metadata"].setdefault("annotations", {})[ADOPTED] = "true"
     return marked
+
+
+def _without_webhook(cluster: Cluster, manifest: Manifest, found: Manifest | None, *, dry_run: bool) -> Manifest | None:
+    """A kind without the conversion webhook that somebody else, such as MetalLB, gave it; None if there is none.
+
+    Applying leaves what others have set, and the API server refuses a webhook beside the strategy None.
+    """
+    wanted, there = (((one or {}).get("spec") or {}).get("conversion") or {} for one in (manifest, found))
+    if wanted.get("strategy") != "None" or not there.get("webhook"):
+        return None
+    return cluster.merge(manifest, {"spec": {"conversion": {"strategy": "None", "webhook": None}}}, dry_run=dry_run)
 
 
 def _find(cluster: Cluster, manifest: Manifest) -> Manifest | None:

@@ -112,6 +112,23 @@ def test_our_object_is_not_adopted_when_somebody_took_its_label_off():
     assert "annotations" not in cluster.get("v1", "ConfigMap", "c", "ns")["metadata"]
 
 
+def test_conversion_webhook_of_a_program_that_is_gone_is_taken_off_a_kind():
+    crd = {"apiVersion": "apiextensions.k8s.io/v1", "kind": "CustomResourceDefinition", "metadata": {"name": "peers"}}
+    ours = dict(crd, spec={"group": "metallb.io", "conversion": {"strategy": "None"}})
+    webhook = {"clientConfig": {}, "conversionReviewVersions": ["v1"]}
+    theirs = dict(crd, spec={"conversion": {"strategy": "Webhook", "webhook": webhook}})
+    cluster = FakeCluster(theirs, served=("CustomResourceDefinition",))
+    options = {"create_only": False, "kind_seconds": 0}
+    (checked,) = objects.apply(cluster, [ours], dry_run=True, **options)
+    assert checked.changed and cluster.writes == []
+    (done,) = objects.apply(cluster, [ours], dry_run=False, **options)
+    assert done.changed and done.after["spec"] == ours["spec"]
+    assert done.after["metadata"]["annotations"] == {objects.ADOPTED: "true"}
+    assert cluster.writes == ["merge CustomResourceDefinition peers", "apply CustomResourceDefinition peers"]
+    (again,) = objects.apply(cluster, [ours], dry_run=False, **options)
+    assert not again.changed and len(cluster.writes) == 3
+
+
 def test_removal_goes_backwards_and_is_idempotent():
     cluster = FakeCluster(NAMESPACE, config("one"), config("two"))
     remove(cluster, config("one"), config("two"))
