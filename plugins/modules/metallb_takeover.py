@@ -14,9 +14,8 @@ description:
   - Deletes the controller and the DaemonSet of a MetalLB that was installed by its manifests. The speakers' pods stay
     and go on announcing, until Lantern's DaemonSet of the same name replaces them node by node. Services keep their
     addresses.
-  - Deletes MetalLB's validating webhooks, and has its kinds do without a conversion webhook. Without MetalLB's
-    controller nobody answers these, and the API server refuses to write any pool. This is all that happens where
-    MetalLB is gone already.
+  - Deletes MetalLB's validating webhooks. Without its controller nobody answers these, and the API server refuses to
+    write any pool. This is all that happens where MetalLB is gone already.
   - Pools, other custom resources and the speakers' key stay.
   - Fails, before anything is changed, if MetalLB was installed otherwise (Helm) or announces by BGP.
 author:
@@ -25,10 +24,10 @@ extends_documentation_fragment:
   - homelab.lantern.cluster
 attributes:
   check_mode:
-    description: Tells what would be deleted or changed.
+    description: Tells what would be deleted.
     support: full
   diff_mode:
-    description: Shows each object before and after.
+    description: Shows each object that is deleted.
     support: full
 options:
   namespace:
@@ -51,7 +50,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 objects:
-  description: Kind, namespace and name of each object that was deleted or changed.
+  description: Kind, namespace and name of each object that was deleted.
   returned: always
   type: list
   elements: str

@@ -71,9 +71,8 @@ def _running(found: list[Found], *patterns: str) -> list[Found]:
 
 
 METALLB_REMEDY = (
-    "Uninstall MetalLB the way it was installed, then run this play again: Services keep their addresses, which nobody "
-    "answers for in between. Keep pools that the inventory does not name with `kubectl -n metallb-system get "
-    "ipaddresspools,l2advertisements -o yaml`, as Helm deletes them."
+    "Delete its Deployment and its DaemonSet, as uninstalling it whole would take the pools along (README of role "
+    "deploy, In MetalLB's place), then run this play again; nobody answers for the Services' addresses in between."
 )
 
 

@@ -11,15 +11,14 @@ from __future__ import annotations
 
 import typing as t
 
-from . import implementations, messages
+from . import implementations
 from .errors import ClusterError
-from .objects import Manifest, Outcome, cleaned, is_converted, remove
+from .objects import Manifest, Outcome, remove
 
 if t.TYPE_CHECKING:  # pragma: no cover
     from .api import Cluster
 
 GROUP = "metallb.io"
-CONVERSION = {"spec": {"conversion": {"strategy": "None", "webhook": None}}}
 # A DaemonSet holds a pod for its own, current one if this number fits, and the first template's number is 1 everywhere.
 GENERATION_LABEL = "pod-template-generation"
 
@@ -78,11 +77,6 @@ def _without_webhooks(cluster: Cluster, namespace: str, seconds: float, dry_run:
             )
             doomed = [_named("Service", name, namespace) for name in sorted(services)] + [configuration]
             outcomes += remove(cluster, doomed, owned_only=False, seconds=seconds, dry_run=dry_run)
-    for one in cluster.list("apiextensions.k8s.io/v1", "CustomResourceDefinition"):
-        if one["spec"]["group"] == GROUP and is_converted(one):
-            definition = dict(one, apiVersion="apiextensions.k8s.io/v1", kind="CustomResourceDefinition")
-            after = cluster.merge(definition, CONVERSION, dry_run=dry_run)
-            outcomes.append(Outcome(messages.name_of(definition), cleaned(definition), cleaned(after)))
     return outcomes
 
 

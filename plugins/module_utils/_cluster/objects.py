@@ -119,7 +119,7 @@ def apply(
 
     `create_only` leaves an object that exists as it is. A kind that is not served yet is waited for up to
     `kind_seconds`; in a dry run nothing is installed that would make it appear, so that the manifest itself stands for
-    what would be there. So it does for a kind that MetalLB converts: the API server refuses to apply over that.
+    what would be there.
     """
     check(manifests)
     outcomes = []
@@ -132,7 +132,7 @@ def apply(
         if create_only and found is not None:
             outcomes.append(Outcome(messages.name_of(manifest), before, before, "exists, left as it is"))
             continue
-        if dry_run and (not served or _lacks(cluster, namespace, absent_namespaces) or is_converted(found)):
+        if dry_run and (not served or _lacks(cluster, namespace, absent_namespaces)):
             after = cleaned(manifest)
         elif create_only:
             made = cluster.create(manifest, dry_run=dry_run)
@@ -203,12 +203,6 @@ def is_ours(found: Manifest) -> bool:
     metadata = found.get("metadata") or {}
     writers = {entry.get("manager") for entry in metadata.get("managedFields") or []}
     return (metadata.get("labels") or {}).get(OWNER_LABEL) == OWNER or OWNER in writers
-
-
-def is_converted(found: Manifest | None) -> bool:
-    """True for a CustomResourceDefinition whose objects a webhook converts from one version to another."""
-    conversion = ((found or {}).get("spec") or {}).get("conversion") or {}
-    return isinstance(conversion, dict) and conversion.get("strategy") == "Webhook"
 
 
 def _adopted(found: Manifest) -> bool:

@@ -58,7 +58,7 @@ def test_image_name(image, name):
 def test_metallb(one):
     finding = found([one])["metallb"]
     assert one["metadata"]["name"] in finding.evidence
-    assert "lantern_replace_metallb: true" in finding.remedy and "Uninstall MetalLB" in finding.remedy
+    assert "lantern_replace_metallb: true" in finding.remedy and "Delete its Deployment" in finding.remedy
 
 
 def test_lantern_is_not_taken_for_metallb():

@@ -39,15 +39,6 @@ def webhooks(name, group, namespace=NAMESPACE):
     }
 
 
-def definition(name, group="metallb.io", strategy="Webhook"):
-    conversion = {"strategy": strategy, **({"webhook": {}} if strategy == "Webhook" else {})}
-    return {
-        "kind": "CustomResourceDefinition",
-        "metadata": {"name": f"{name}.{group}"},
-        "spec": {"group": group, "conversion": conversion},
-    }
-
-
 def remains():
     service = {"kind": "Service", "metadata": {"name": "metallb-service", "namespace": NAMESPACE}}
     return [
@@ -55,9 +46,6 @@ def remains():
         webhooks("metallb", "metallb.io"),
         webhooks("certs", "cert-manager.io"),
         webhooks("elsewhere", "metallb.io", namespace="other"),
-        definition("bgppeers"),
-        definition("ipaddresspools", strategy="None"),
-        definition("lamps", group="example.org"),
     ]
 
 
@@ -82,16 +70,12 @@ def test_webhooks_first_then_the_controller_and_last_the_speakers_without_their_
     assert cluster.writes == [
         "delete ValidatingWebhookConfiguration metallb",
         "delete Service metallb-service",
-        "merge CustomResourceDefinition bgppeers.metallb.io",
         "delete Deployment controller",
         "merge Pod speaker-1",
         "merge Pod speaker-2",
         "orphan DaemonSet speaker",
     ]
     assert changed[-2:] == ["Deployment metallb-system/controller", "DaemonSet metallb-system/speaker"]
-    assert not objects.is_converted(
-        cluster.get("apiextensions.k8s.io/v1", "CustomResourceDefinition", "bgppeers.metallb.io")
-    )
     assert cluster.get("v1", "Pod", "speaker-1", NAMESPACE)["metadata"]["labels"] == {
         "app": "metallb",
         "component": "speaker",
@@ -104,13 +88,12 @@ def test_what_is_left_of_one_that_was_deleted():
     assert take_over(cluster) == [
         "ValidatingWebhookConfiguration metallb",
         "Service metallb-system/metallb-service",
-        "CustomResourceDefinition bgppeers.metallb.io",
     ]
 
 
 def test_dry_run_tells_and_leaves_all():
     cluster = FakeCluster(*remains(), *running())
-    assert len(take_over(cluster, dry_run=True)) == 5 and cluster.writes == []
+    assert len(take_over(cluster, dry_run=True)) == 4 and cluster.writes == []
 
 
 def test_lantern_itself_stays():
@@ -136,10 +119,3 @@ def test_refused_before_anything_is_changed(hindrance, told):
     with pytest.raises(ClusterError) as caught:
         take_over(cluster)
     assert told in str(caught.value) and cluster.writes == []
-
-
-def test_kinds_that_are_converted_are_not_applied_in_a_dry_run():
-    cluster = FakeCluster(definition("bgppeers"), served=("CustomResourceDefinition",))
-    ours = dict(definition("bgppeers", strategy="None"), apiVersion="apiextensions.k8s.io/v1")
-    (outcome,) = objects.apply(cluster, [ours], create_only=False, kind_seconds=0, dry_run=True)
-    assert outcome.after["spec"]["conversion"] == {"strategy": "None"}
