@@ -1,6 +1,9 @@
 # Copyright (c) 2026, Lantern contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""An API server in memory: collections with growing resource versions, watches, conflicts, lost history, outages."""
+"""An API server in memory: collections with growing resource versions, watches, conflicts, lost history, outages.
+
+contract/test_fake.py compares it with a real one.
+"""
 
 from __future__ import annotations
 
@@ -13,6 +16,8 @@ from typing import Any
 import msgspec
 from lantern.adapters.kube.api import ApiError
 from lantern.adapters.kube.wire import WatchLine
+
+_SERVICES = "/api/v1/services"
 
 
 def raw(value: object) -> msgspec.Raw:
@@ -35,7 +40,25 @@ def merge(target: Mapping[str, Any], patch: Mapping[str, Any]) -> dict[str, Any]
 
 def _collection(path: str) -> str:
     """Services of all namespaces are one collection here."""
-    return "/api/v1/services" if path.endswith("/services") else path
+    return _SERVICES if path.endswith("/services") else path
+
+
+def _has_status(collection: str) -> bool:
+    """Whether status is written at a path of its own, and nowhere else."""
+    return collection == _SERVICES or collection.startswith("/apis/metallb.io/")
+
+
+def _patched(collection: str, value: dict[str, Any], body: Mapping[str, Any], is_status: bool) -> dict[str, Any]:
+    """The object with that part of the patch that counts at the path of its status, or at its own."""
+    if is_status:
+        counts = {"status": body.get("status", {})}
+        if collection == _SERVICES:
+            counts["metadata"] = body.get("metadata", {})
+    elif _has_status(collection):
+        counts = {key: part for key, part in body.items() if key != "status"}
+    else:
+        counts = dict(body)
+    return merge(value, counts)
 
 
 class FakeKube:
@@ -120,15 +143,18 @@ class FakeKube:
         self.requests.append(("PATCH", path))
         if (refusal := self.refuse_writes.get(path)) is not None:
             raise refusal
-        collection, _name, value = self._known(path.removesuffix("/status"))
+        at = path.removesuffix("/status")
+        collection, _name, value = self._known(at)
         asked = body.get("metadata", {}).get("resourceVersion")
         if asked not in (None, value["metadata"]["resourceVersion"]):
             raise ApiError("the object has been modified", 409)
-        if collection == "/api/v1/services":
+        if collection == _SERVICES:
             self.patches.append(body)
         if self.hold_watches_back_at_patch:
             self.hold_watches_back()
-        return raw(self._store(collection, "MODIFIED", merge(value, body)))
+        wanted = _patched(collection, value, body, is_status=at != path)
+        # What changes nothing makes no new version.
+        return raw(value if wanted == value else self._store(collection, "MODIFIED", wanted))
 
     async def create(self, path: str, body: Mapping[str, Any]) -> msgspec.Raw:
         self._reach()
@@ -140,10 +166,11 @@ class FakeKube:
                 raise ApiError("already exists", 409)
             self.events.append(body)
             return raw(body)
-        name = body["metadata"]["name"]
-        if name in self.objects.setdefault(path, {}):
+        name, collection = body["metadata"]["name"], _collection(path)
+        if name in self.objects.setdefault(collection, {}):
             raise ApiError("already exists", 409)
-        return raw(self._store(path, "ADDED", dict(body)))
+        made = {key: part for key, part in body.items() if key != "status" or not _has_status(collection)}
+        return raw(self._store(collection, "ADDED", made))
 
     async def remove(self, path: str, resource_version: str) -> None:
         self._reach()
