@@ -17,7 +17,7 @@ from pathlib import Path
 
 import jinja2
 import pytest
-from lablib.kube import NAMESPACE, ApiServer
+from lablib.kube import ACCOUNTS, NAMESPACE, ApiServer
 from lablib.objects import (
     SERVICES,
     address,
@@ -37,6 +37,73 @@ from lantern.core.model import ServiceKey
 TEMPLATE = Path(__file__).resolve().parents[3] / "roles/deploy/templates/rbac.yaml.j2"
 STATUSES = l2_statuses_path(NAMESPACE)
 WEB = ServiceKey("default", "web")
+VERBS = ("get", "list", "watch", "create", "update", "patch", "delete", "deletecollection")
+FOLLOW = {"list", "watch"}
+Rights = dict[str, set[str]]
+"""Verbs by resource: PLURAL.GROUP/SUBRESOURCE NAME, as far as there is more than the plural."""
+STATE: Rights = {
+    "configurationstates.metallb.io": {*FOLLOW, "create", "patch"},
+    "configurationstates.metallb.io/status": {"patch"},
+    "ipaddresspools.metallb.io": FOLLOW,
+    "communities.metallb.io": FOLLOW,
+    "configmaps config": FOLLOW,
+}
+IN_CLUSTER: dict[str, Rights] = {
+    "controller": {
+        "services": FOLLOW,
+        "services/status": {"patch"},
+        "namespaces": FOLLOW,
+        "nodes": FOLLOW,
+        "events": {"create", "list"},
+        "endpointslices.discovery.k8s.io": {"list"},
+    },
+    "speaker": {
+        "services": FOLLOW,
+        "namespaces": {"list"},
+        "nodes": FOLLOW,
+        "events": {"create", "list"},
+        "endpointslices.discovery.k8s.io": FOLLOW,
+    },
+}
+IN_NAMESPACE: dict[str, Rights] = {
+    "controller": STATE
+    | {
+        "l2advertisements.metallb.io": {"list"},
+        "servicel2statuses.metallb.io": {"list"},
+        "ipaddresspools.metallb.io/status": {"patch"},
+        "leases.coordination.k8s.io": {"create"},
+        "leases.coordination.k8s.io lantern-controller": {*FOLLOW, "create", "patch"},
+        "leases.coordination.k8s.io other": {"create"},
+        "configmaps": {"create"},
+        "configmaps lantern-memory": {"get", "create", "patch"},
+        "configmaps config": {*FOLLOW, "create"},
+        "configmaps other": {"create"},
+    },
+    "speaker": STATE
+    | {
+        "l2advertisements.metallb.io": FOLLOW,
+        "servicel2statuses.metallb.io": {*FOLLOW, "create", "patch", "delete"},
+        "servicel2statuses.metallb.io/status": {"patch"},
+        "configmaps lantern-memory": {"get"},
+    },
+}
+UNTOUCHED = (
+    *("secrets", "pods", "serviceaccounts", "serviceaccounts/token", "nodes/status", "configmaps", "configmaps other"),
+    *("leases.coordination.k8s.io", "leases.coordination.k8s.io other", "daemonsets.apps", "deployments.apps"),
+    *("roles.rbac.authorization.k8s.io", "clusterroles.rbac.authorization.k8s.io"),
+    *(
+        "bgppeers.metallb.io",
+        "bgpadvertisements.metallb.io",
+        "bfdprofiles.metallb.io",
+        "l2advertisements.metallb.io/status",
+    ),
+    *(
+        "customresourcedefinitions.apiextensions.k8s.io",
+        "ipaddresspools.metallb.io",
+        "servicel2statuses.metallb.io/status",
+    ),
+)
+"""Resources that are nobody's business, but for what is granted above."""
 
 Account = Callable[[str], Path]
 
@@ -68,6 +135,23 @@ def cluster(kube: ApiServer) -> ApiServer:
     make_service(kube)
     make_endpoints(kube, "node1")
     return kube
+
+
+def allowed(kube: ApiServer, account: str, namespace: str, resource: str) -> set[str]:
+    """The verbs that the API server allows; in all namespaces when `namespace` is empty."""
+    kind, _, name = resource.partition(" ")
+    kind, _, subresource = kind.partition("/")
+    plural, _, group = kind.partition(".")
+    attributes = {"namespace": namespace, "group": group, "resource": plural, "subresource": subresource, "name": name}
+    groups = ["system:authenticated", "system:serviceaccounts", f"system:serviceaccounts:{NAMESPACE}"]
+    who = {"user": f"system:serviceaccount:{NAMESPACE}:{account}", "groups": groups}
+
+    def is_allowed(verb: str) -> bool:
+        review = {"spec": {**who, "resourceAttributes": {**attributes, "verb": verb}}}
+        answer = kube.create("/apis/authorization.k8s.io/v1/subjectaccessreviews", review)
+        return bool(answer["status"]["allowed"])
+
+    return {verb for verb in VERBS if is_allowed(verb)}
 
 
 def explain(kubeconfig: Path) -> subprocess.CompletedProcess[str]:
@@ -143,3 +227,13 @@ def test_speaker_may_not_do_what_the_controller_does(
         await api.close()
 
     asyncio.run(main())
+
+
+@pytest.mark.parametrize("name", ACCOUNTS)
+def test_every_verb_that_is_granted(kube: ApiServer, account: Account, name: str) -> None:
+    account(name)
+    cluster, own = IN_CLUSTER[name], IN_CLUSTER[name] | IN_NAMESPACE[name]
+    for namespace, granted in (("", cluster), (NAMESPACE, own)):
+        asked = dict.fromkeys((*own, *UNTOUCHED))
+        found = {resource: allowed(kube, name, namespace, resource) for resource in asked}
+        assert found == {resource: granted.get(resource, set()) for resource in asked}
