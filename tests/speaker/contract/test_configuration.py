@@ -10,7 +10,17 @@ from typing import Any
 
 import pytest
 from lablib.kube import NAMESPACE, ApiServer
-from lablib.objects import POOLS, SERVICES, address, make_advertisement, make_node, make_pool, make_service
+from lablib.objects import (
+    POOLS,
+    SERVICES,
+    address,
+    events,
+    give_node_address,
+    make_advertisement,
+    make_node,
+    make_pool,
+    make_service,
+)
 from lablib.process import Lantern, Start, eventually
 
 KINDS = f"/apis/metallb.io/v1beta1/namespaces/{NAMESPACE}"
@@ -141,8 +151,7 @@ def test_restart_with_a_broken_configuration_keeps_addresses(kube: ApiServer, st
 
 def test_questionable_pool_is_used_and_warned_of(kube: ApiServer, start: Start) -> None:
     make_node(kube, "node1")
-    addresses = [{"type": "InternalIP", "address": "192.168.2.7"}]
-    kube.patch("/api/v1/nodes/node1/status", {"status": {"addresses": addresses}})
+    give_node_address(kube, "node1", "192.168.2.7")
     controller = start("controller", "--lan=192.168.2.0/24", "--router=192.168.2.1")
     make_pool(kube, "home", "192.168.2.0/28")
     make_service(kube)
@@ -165,9 +174,18 @@ def test_pool_of_host_parts_follows_the_nodes(kube: ApiServer, start: Start) -> 
     (event,) = eventually(lambda: pool_events(kube, "six"), 10, "an event on the pool")
     assert event[1] == "PrefixUnknown"
     make_node(kube, "node1")
-    addresses = [{"type": "InternalIP", "address": "2001:db8:1::7"}]
-    kube.patch("/api/v1/nodes/node1/status", {"status": {"addresses": addresses}})
+    give_node_address(kube, "node1", "2001:db8:1::7")
     assert eventually(lambda: address(kube), 5, "an address") == "2001:db8:1::100"
+    make_service(kube, "second", ipFamilies=["IPv6"])
+    eventually(lambda: address(kube, "second"), 5, "an address")
+    give_node_address(kube, "node1", "2001:db8:2::7")
+    wanted = ["2001:db8:2::100", "2001:db8:2::101"]
+    eventually(lambda: [address(kube), address(kube, "second")] == wanted, 5, "the new prefix")
+
+    def moves(name: str) -> list[str]:
+        return [item["message"] for item in events(kube, name) if item["reason"] == "ClearAssignment"]
+
+    assert "2001:db8:1::100" in moves("web")[0] and "2001:db8:1::101" in moves("second")[0]
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="packet sockets need root")

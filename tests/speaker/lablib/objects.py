@@ -15,10 +15,10 @@ ADVERTISEMENTS = f"/apis/metallb.io/v1beta1/namespaces/{NAMESPACE}/l2advertiseme
 SLICES = "/apis/discovery.k8s.io/v1/namespaces/default/endpointslices"
 
 
-def make_pool(kube: ApiServer, name: str = "home", *addresses: str) -> None:
+def make_pool(kube: ApiServer, name: str = "home", *addresses: str, **spec: Any) -> None:
     meta = {"name": name, "namespace": NAMESPACE}
-    spec = {"addresses": list(addresses or ("192.168.2.128/25",))}
-    kube.create(POOLS, {"apiVersion": "metallb.io/v1beta1", "kind": "IPAddressPool", "metadata": meta, "spec": spec})
+    body = {"addresses": list(addresses or ("192.168.2.128/25",)), **spec}
+    kube.create(POOLS, {"apiVersion": "metallb.io/v1beta1", "kind": "IPAddressPool", "metadata": meta, "spec": body})
 
 
 def make_service(kube: ApiServer, name: str = "web", annotations: dict[str, str] | None = None, **spec: Any) -> None:
@@ -46,6 +46,11 @@ def make_node(kube: ApiServer, name: str, ready: bool = True, **labels: str) -> 
     # The API server drops status on creation and marks new nodes unready.
     conditions = [{"type": "Ready", "status": "True" if ready else "False"}]
     kube.patch(f"/api/v1/nodes/{name}/status", {"status": {"conditions": conditions}})
+
+
+def give_node_address(kube: ApiServer, name: str, address: str) -> None:
+    addresses = [{"type": "InternalIP", "address": address}]
+    kube.patch(f"/api/v1/nodes/{name}/status", {"status": {"addresses": addresses}})
 
 
 def make_advertisement(kube: ApiServer, **spec: Any) -> None:
