@@ -6,22 +6,23 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from lablib.kube import NAMESPACE, ApiServer, free_port
+from lablib.kube import BOTH_FAMILIES, NAMESPACE, ONE_FAMILY, ApiServer, free_port
 from lablib.process import Lantern, Start
 
 CRDS = Path(__file__).resolve().parents[3] / "roles/deploy/files/crds"
 _CONFIG = f"/apis/metallb.io/v1beta1/namespaces/{NAMESPACE}"
 
 
-@pytest.fixture(scope="session")
-def api_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ApiServer]:
+@contextmanager
+def running(work: Path, service_ranges: str = BOTH_FAMILIES) -> Iterator[ApiServer]:
     folder = os.environ.get("LANTERN_KUBE_BIN")
     if not folder:
         pytest.skip("LANTERN_KUBE_BIN does not name a folder with etcd, kube-apiserver and kubectl")
-    server = ApiServer(Path(folder), tmp_path_factory.mktemp("kube"))
+    server = ApiServer(Path(folder), work, service_ranges)
     try:
         server.start()
         server.apply_crds(CRDS)
@@ -29,6 +30,19 @@ def api_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ApiServer]:
         yield server
     finally:
         server.stop()
+
+
+@pytest.fixture(scope="session")
+def api_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ApiServer]:
+    with running(tmp_path_factory.mktemp("kube")) as server:
+        yield server
+
+
+@pytest.fixture
+def without_ipv6(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ApiServer]:
+    """Another API server, of a cluster whose Services have IPv4 addresses only."""
+    with running(tmp_path_factory.mktemp("kube"), ONE_FAMILY) as server:
+        yield server
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ from __future__ import annotations
 from typing import Any
 
 from lablib.kube import ApiServer
-from lablib.objects import POOLS, SERVICES, address, events, ingress, make_pool, make_service
+from lablib.objects import POOLS, SERVICES, address, events, everybody, ingress, make_pool, make_service, reasons, told
 from lablib.process import Start, eventually
 
 SHARED = {"metallb.io/allow-shared-ip": "together"}
@@ -24,25 +24,6 @@ def make_in(kube: ApiServer, namespace: str, name: str, **labels: str) -> None:
     spec = {"type": "LoadBalancer", "selector": {"app": name}, "ports": [{"port": 80}]}
     meta = {"name": name, "labels": labels}
     kube.create(f"/api/v1/namespaces/{namespace}/services", {"metadata": meta, "spec": spec})
-
-
-def everybody(kube: ApiServer) -> dict[str, list[str]]:
-    """The addresses of all Services that have some."""
-    found = {}
-    for item in kube.get("/api/v1/services")["items"]:
-        if given := item["status"]["loadBalancer"].get("ingress"):
-            found[item["metadata"]["name"]] = [entry["ip"] for entry in given]
-    return found
-
-
-def told(kube: ApiServer, name: str) -> list[tuple[str, str]]:
-    """Reason and message of what the controller says; the API server, too, writes Events about Services."""
-    said = (item for item in events(kube, name) if item["source"].get("component") == "metallb-controller")
-    return sorted((item["reason"], item["message"]) for item in said)
-
-
-def reasons(kube: ApiServer, name: str = "web") -> list[str]:
-    return [reason for reason, _message in told(kube, name)]
 
 
 def only_for(**allocation: Any) -> dict[str, Any]:

@@ -22,6 +22,9 @@ import httpx2
 
 TOKEN = "admin-token-of-the-test"
 NAMESPACE = "metallb-system"
+ONE_FAMILY = "10.96.0.0/16"
+BOTH_FAMILIES = f"{ONE_FAMILY},fd00:96::/112"
+"""What cluster addresses are taken from."""
 ACCOUNTS = ("controller", "speaker")
 """Service accounts that can be acted as; they may do what the test grants them."""
 
@@ -36,9 +39,10 @@ def free_port() -> int:
 class ApiServer:
     """Starts in the folder `work`; `stop` ends what was started here, by its process id."""
 
-    def __init__(self, binaries: Path, work: Path) -> None:
+    def __init__(self, binaries: Path, work: Path, service_ranges: str = BOTH_FAMILIES) -> None:
         self.binaries = binaries
         self._work = work
+        self._service_ranges = service_ranges
         self._etcd_port, self._peer_port, self.port = free_port(), free_port(), free_port()
         self._etcd: subprocess.Popen[bytes] | None = None
         self._server: subprocess.Popen[bytes] | None = None
@@ -151,7 +155,7 @@ class ApiServer:
             "--service-account-issuer=https://kubernetes.default.svc",
             f"--service-account-key-file={key}",
             f"--service-account-signing-key-file={key}",
-            "--service-cluster-ip-range=10.96.0.0/16,fd00:96::/112",
+            f"--service-cluster-ip-range={self._service_ranges}",
             "--disable-admission-plugins=ServiceAccount",
             "--shutdown-delay-duration=0s",
             "--endpoint-reconciler-type=none",

@@ -41,6 +41,25 @@ def events(kube: ApiServer, name: str = "web") -> list[dict[str, Any]]:
     return [item for item in items if item["involvedObject"]["name"] == name]
 
 
+def everybody(kube: ApiServer) -> dict[str, list[str]]:
+    """The addresses of all Services that have some."""
+    found = {}
+    for item in kube.get("/api/v1/services")["items"]:
+        if given := item["status"]["loadBalancer"].get("ingress"):
+            found[item["metadata"]["name"]] = [entry["ip"] for entry in given]
+    return found
+
+
+def told(kube: ApiServer, name: str) -> list[tuple[str, str]]:
+    """Reason and message of what the controller says; the API server, too, writes Events about Services."""
+    said = (item for item in events(kube, name) if item["source"].get("component") == "metallb-controller")
+    return sorted((item["reason"], item["message"]) for item in said)
+
+
+def reasons(kube: ApiServer, name: str = "web") -> list[str]:
+    return [reason for reason, _message in told(kube, name)]
+
+
 def make_node(kube: ApiServer, name: str, ready: bool = True, **labels: str) -> None:
     kube.create("/api/v1/nodes", {"apiVersion": "v1", "kind": "Node", "metadata": {"name": name, "labels": labels}})
     # The API server drops status on creation and marks new nodes unready.
