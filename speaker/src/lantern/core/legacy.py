@@ -2,8 +2,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The configuration of MetalLB 0.3 to 0.12: the YAML text under the key "config" of the ConfigMap "config".
 
-All formats of these versions are parts of the last one, so there is nothing to tell them apart by. Reading is strict:
-what is not known is an error. BGP parts are read, too: a configuration is right or wrong as a whole.
+All formats of these versions are parts of the last one, so there is nothing to tell them apart by; only the names that
+0.6 dropped (protocols arp and ndp, cidr, arp-network) are read as well, as 0.5 did. Reading is strict: what is not
+known is an error. BGP parts are read, too: a configuration is right or wrong as a whole.
 """
 
 from __future__ import annotations
@@ -22,12 +23,13 @@ from lantern.core.legacy_bgp import (
 )
 from lantern.core.model import ObjectRef, PoolSpec
 from lantern.core.strict import Section
-from lantern.pools import Pool, Problem, problems
+from lantern.pools import AddressRange, Pool, Problem, parse_network, parse_range, problems
 
 LEGACY_KEY = "config"
 """Under which key of the ConfigMap the text is."""
 LAYER2 = "layer2"
 BGP = "bgp"
+_OLD_PROTOCOLS = {"arp": LAYER2, "ndp": LAYER2}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -101,17 +103,21 @@ def _pool(section: Section, communities: Mapping[str, str]) -> LegacyPool:
     before = len(section.found)
     name = section.needed("name", "default")
     protocol = section.needed("protocol", LAYER2)
+    protocol = _OLD_PROTOCOLS.get(protocol, protocol)
     if protocol not in (LAYER2, BGP, ""):
         section.problem("malformed", f'protocol is "{protocol}", but layer2 or bgp is needed.')
-    addresses = section.texts("addresses")
+    addresses = section.texts("addresses") + section.texts("cidr")
     auto_assign = section.flag("auto-assign")
     avoid_buggy_ips = section.flag("avoid-buggy-ips")
     written = section.sections("bgp-advertisements", "advertisement")
+    arp_network = section.text("arp-network")
     section.end()
     if written and protocol == LAYER2:
         section.problem("malformed", "bgp-advertisements make no sense with protocol layer2. Remove them.")
     if not addresses and len(section.found) == before:
         section.missing("addresses", '["192.168.2.128/25"]')
+    if arp_network is not None:
+        _check_arp_network(section, arp_network, addresses)
     advertisements = read_advertisements(section, written, addresses, communities)
     return LegacyPool(
         name=name,
@@ -121,6 +127,19 @@ def _pool(section: Section, communities: Mapping[str, str]) -> LegacyPool:
         avoid_buggy_ips=avoid_buggy_ips,
         advertisements=advertisements,
     )
+
+
+def _check_arp_network(section: Section, text: str, addresses: tuple[str, ...]) -> None:
+    """Its first and last address were never handed out; there is no other way to say so than by ranges without them."""
+    network = parse_network(text, "arp-network")
+    if isinstance(network, Problem):
+        section.problem("malformed", network.message)
+        return
+    ranges = [item for item in map(parse_range, addresses) if isinstance(item, AddressRange)]
+    for end in (network.network_address, network.broadcast_address):
+        if any(end in item for item in ranges):
+            message = f"arp-network {text} keeps {end} out of the pool. Write addresses as ranges without it instead."
+            section.problem("malformed", message)
 
 
 def _pool_problems(pools: Iterable[LegacyPool], where: str) -> list[Problem]:

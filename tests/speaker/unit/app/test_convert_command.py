@@ -33,7 +33,7 @@ def test_golden_pairs(path: Path, capsys: pytest.CaptureFixture[str]) -> None:
 
 
 def test_there_are_golden_pairs() -> None:
-    assert len(INPUTS) >= 3
+    assert len(INPUTS) >= 5
 
 
 @pytest.mark.parametrize(

@@ -13,6 +13,7 @@ from lantern.core.durations import SECOND
 from lantern.core.legacy import Legacy, LegacyPool, read_legacy
 from lantern.core.legacy_bgp import LegacyAdvertisement, LegacyBfdProfile, LegacyPeer
 from lantern.core.model import Operator, Requirement, Selector
+from lantern.pools import Pool
 
 WHERE = "ConfigMap metallb-system/config"
 PEER = {"my-asn": "64512", "peer-asn": "64513", "peer-address": "10.0.0.1"}
@@ -196,10 +197,42 @@ def test_everything_that_can_be_written() -> None:
         advertised("aggregation-length: 24"),
         advertised("communities: [64512:1]"),
         pools(pool("bgp-advertisements: []", protocol="layer2")),
+        # What only one of MetalLB's ways to do BGP refused is for whoever does BGP to refuse.
+        peer() + peer(my_asn="64514", router_id="10.0.0.8").removeprefix("peers:"),
+        peer(keepalive_time="30s", peer_port="0"),
+        pools(pool(addresses="['fd00::/112']")),
+        "bgp-communities: {wide: 'large:64512:1:2'}",
     ],
 )
 def test_accepted(text: str) -> None:
     good(text)
+
+
+@pytest.mark.parametrize(
+    ("entry", "expected", "announced"),
+    [
+        (pool(protocol="layer2"), Pool("home", ("10.0.0.0/24",)), True),
+        (pool(protocol="bgp"), Pool("home", ("10.0.0.0/24",)), False),
+        (pool("auto-assign: false", protocol="layer2"), Pool("home", ("10.0.0.0/24",), auto_assign=False), True),
+        (pool("auto-assign: true", protocol="layer2"), Pool("home", ("10.0.0.0/24",)), True),
+        (pool("avoid-buggy-ips: true"), Pool("home", ("10.0.0.0/24",), avoid_buggy_ips=True), False),
+        (pool("avoid-buggy-ips: false"), Pool("home", ("10.0.0.0/24",)), False),
+        # Names that 0.5 was the last to understand.
+        (pool(protocol="arp"), Pool("home", ("10.0.0.0/24",)), True),
+        (pool(protocol="ndp", addresses="['fd00::/112']"), Pool("home", ("fd00::/112",)), True),
+        (pool("cidr: [10.0.1.0/24]"), Pool("home", ("10.0.0.0/24", "10.0.1.0/24")), False),
+        (pool("cidr: [10.0.1.0/24]", addresses="[]", protocol="arp"), Pool("home", ("10.0.1.0/24",)), True),
+        (
+            pool("arp-network: 10.0.0.0/22", protocol="arp", addresses="[10.0.1.0/24]"),
+            Pool("home", ("10.0.1.0/24",)),
+            True,
+        ),
+    ],
+)
+def test_the_pool_that_comes_of_an_entry(entry: str, expected: Pool, announced: bool) -> None:
+    found = good(pools(entry))
+    assert [spec.pool for spec in found.pool_specs()] == [expected]
+    assert found.announced() == ({"home"} if announced else set())
 
 
 @pytest.mark.parametrize(
@@ -261,7 +294,20 @@ def test_accepted(text: str) -> None:
         (pools(pool(addresses="[{a: b}]")), "malformed", "addresses holds a mapping"),
         (pools(pool("auto-assign: 1")), "malformed", 'auto-assign is "1"'),
         (pools(pool("autoassign: true")), "unknown-key", 'Did you mean "auto-assign"?'),
-        (pools(pool("cidr: [10.0.0.0/24]")), "unknown-key", '"cidr" is not known here'),
+        (pools(pool("cidr: [10.0.0.0/24]")), "overlap", "lists addresses twice"),
+        (pools(pool("cidr: home")), "malformed", 'cidr is "home", but a list is needed'),
+        (pools(pool("bgp-advertisements: [{localpref: 1}]", protocol="arp")), "malformed", "make no sense with"),
+        (pools(pool("arp-network: 10.0.0.0", protocol="arp")), "malformed", '"10.0.0.0" is not a network'),
+        (
+            pools(pool("arp-network: 10.0.0.0/22", protocol="arp")),
+            "malformed",
+            "arp-network 10.0.0.0/22 keeps 10.0.0.0 out of the pool. Write addresses as ranges without it instead.",
+        ),
+        (
+            pools(pool("arp-network: 10.0.0.0/22", protocol="arp", addresses="[10.0.3.128/25]")),
+            "malformed",
+            "keeps 10.0.3.255 out",
+        ),
         (pools(pool(), pool(addresses="[10.0.1.0/24]")), "duplicate-name", 'address pool "home" is defined more than'),
         (pools(pool(), pool(name="b", addresses="[10.0.0.9/32]")), "overlap", 'address pool "b"'),
         (pools(pool(addresses="[10.0.0.0/24, 10.0.0.0/25]")), "overlap", "lists addresses twice"),
@@ -274,6 +320,12 @@ def test_accepted(text: str) -> None:
         (advertised("aggregation-length: 33"), "malformed", 'aggregation-length is "33"'),
         (advertised("aggregation-length: 23"), "malformed", "reaches beyond the pool's 10.0.0.0/24. Write 24 or more."),
         (advertised("aggregation-length-v6: 129"), "malformed", 'aggregation-length-v6 is "129"'),
+        (
+            pools(pool("bgp-advertisements: [{aggregation-length-v6: 111}]", addresses="['fd00::/112']")),
+            "malformed",
+            "aggregation-length-v6 111 reaches beyond the pool's fd00::/112. Write 112 or more.",
+        ),
+        (advertised("localpref: 4294967296"), "malformed", 'localpref is "4294967296"'),
         (advertised("localpref: -1"), "malformed", 'localpref is "-1"'),
         (advertised("communities: [no-export]"), "malformed", '"no-export" is neither a name in bgp-communities nor'),
         (advertised("communities: [65536:1]"), "malformed", '"65536:1" is neither'),
@@ -296,6 +348,11 @@ def test_accepted(text: str) -> None:
         ("bfd-profiles: [{name: a, receive-interval: 9}]", "malformed", 'receive-interval is "9"'),
         ("bfd-profiles: [{name: a, transmit-interval: 60001}]", "malformed", 'transmit-interval is "60001"'),
         ("bfd-profiles: [{name: a, detect-multiplier: 1}]", "malformed", 'detect-multiplier is "1"'),
+        ("bfd-profiles: [{name: a, detect-multiplier: 256}]", "malformed", 'detect-multiplier is "256"'),
+        ("bfd-profiles: [{name: a, echo-interval: 9}]", "malformed", 'echo-interval is "9"'),
+        ("bfd-profiles: [{name: a, echo-mode: 1}]", "malformed", 'echo-mode is "1"'),
+        ("bfd-profiles: [{name: a, passive-mode: both}]", "malformed", 'passive-mode is "both"'),
+        ("bfd-profiles: [{name: a, minimum-ttl: 0}]", "malformed", 'minimum-ttl is "0"'),
         ("bfd-profiles: [{name: a, minimum-ttl: 255}]", "malformed", 'minimum-ttl is "255"'),
         ("bfd-profiles: [{name: a}, {name: a}]", "duplicate-name", 'BFD profile "a": there is another one'),
         ("bfd-profiles: [{name: a, echo: true}]", "unknown-key", '"echo" is not known here'),
