@@ -34,6 +34,12 @@ POOLS = (
 )
 ADDRESSES = [f"10.0.{third}.{last}" for third in range(5) for last in (0, 1, 2, 254, 255)]
 ADDRESSES += ["fd00::", "fd00::1", "2001:db8:0:1::10", "2001:db8::11", "10.0.5.1", "10.9.9.9"]
+LAYOUTS = (
+    {"b": ("10.0.1.254-10.0.2.1",), "c": ("10.0.3.0/31",)},
+    {"b": ("10.0.1.255-10.0.2.1",), "c": ("10.0.3.1/32",)},
+    {"b": ("10.0.3.0/32",), "c": ("10.0.3.1/32", "10.0.1.254/31")},
+)
+"""What two pools may hold in turn; the last one also hands addresses from one to the other."""
 MEMORY = {
     ServiceKey("default", "gone"): (ip_address("10.0.0.0"), ip_address("fd00::")),
     ServiceKey("default", "s1"): (ip_address("10.0.0.1"), ip_address("2001:db8:0:9::10")),
@@ -212,6 +218,7 @@ class Cluster(RuleBasedStateMachine):
         self.services: dict[str, Service] = {}
         self.pools: dict[str, PoolSpec] = {spec.pool.name: spec for spec in POOLS}
         self.memory: dict[ServiceKey, tuple[Address, ...]] = {}
+        self.layout = LAYOUTS[0]
         self.recall = Recall()
         self.clock = 0
 
@@ -249,10 +256,28 @@ class Cluster(RuleBasedStateMachine):
     def change_type(self, index: int, balances: bool) -> None:
         self._change(index, is_load_balancer=balances)
 
+    @rule(index=st.integers(0, 5), labels=st.sampled_from([{}, {"tier": "web"}]))
+    def relabel(self, index: int, labels: dict[str, str]) -> None:
+        self._change(index, labels=labels)
+
+    @rule(index=st.integers(0, 5), written=st.lists(st.sampled_from(ADDRESSES), max_size=2, unique=True))
+    def write_status_from_elsewhere(self, index: int, written: list[str]) -> None:
+        self._change(index, addresses=tuple(map(ip_address, written)))
+
+    @rule(layout=st.sampled_from(LAYOUTS), auto=st.booleans(), avoids=st.booleans())
+    def change_pools(self, layout: dict[str, tuple[str, ...]], auto: bool, avoids: bool) -> None:
+        self.layout = layout
+        for name in layout.keys() & self.pools.keys():
+            old = self.pools[name]
+            changed = replace(old.pool, addresses=layout[name], auto_assign=auto, avoid_buggy_ips=avoids)
+            self.pools[name] = replace(old, pool=changed)
+
     @rule(name=st.sampled_from("abcde"))
     def remove_or_restore_pool(self, name: str) -> None:
         if self.pools.pop(name, None) is None:
-            self.pools[name] = next(spec for spec in POOLS if spec.pool.name == name)
+            spec = next(spec for spec in POOLS if spec.pool.name == name)
+            addresses = self.layout.get(name, spec.pool.addresses)
+            self.pools[name] = replace(spec, pool=replace(spec.pool, addresses=addresses))
 
     @rule(prefix=st.sampled_from(["2001:db8:0:1", "2001:db8:0:2", None]))
     def change_prefix(self, prefix: str | None) -> None:

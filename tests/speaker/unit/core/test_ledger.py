@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 from ipaddress import ip_address
+from typing import Any
 
 import pytest
 from fakes.records import pool, service
@@ -14,6 +15,8 @@ from lantern.core.free_space import FreeSpace
 from lantern.core.ledger import Ledger
 from lantern.core.model import PoolSpec, Service
 from lantern.core.pool_index import PoolIndex
+from lantern.core.sharing import conflict
+from lantern.pools import Address
 
 A, B = service("a"), service("b")
 
@@ -139,28 +142,61 @@ def test_free_space_is_the_set_of_values_nobody_has(
     assert values(rebuilt) - values(space) <= {0xFF, 0x100}
 
 
-STEPS = st.lists(st.tuples(st.booleans(), st.integers(0, 7), st.sampled_from([A, B])), max_size=40)
+def sharer(name: str, key: str, *ports: int, **more: Any) -> Service:
+    return service(name, asks={"allow-shared-ip": key}, ports=tuple(("TCP", port) for port in ports), **more)
 
 
-@given(STEPS, st.integers(0, 7))
-def test_the_derived_index_is_what_a_new_one_would_be(steps: list[tuple[bool, int, Service]], pinned: int) -> None:
-    specs = (pool("p", "1.0.0.0/30", "1.0.0.4/30"),)
-    addresses = [ip_address(int(ip_address("1.0.0.0")) + offset) for offset in range(8)]
+USERS = (
+    A,
+    B,
+    sharer("c", "k", 80),
+    sharer("d", "k", 443),
+    sharer("e", "k", 53, 853),
+    sharer("f", "l", 80),
+    sharer("g", "k", 443, local_traffic_only=True, selector={"app": "g"}),
+    sharer("h", "k"),
+)
+PLACES = [ip_address(int(ip_address("1.0.0.0")) + offset) for offset in range(4)]
+STEPS = st.lists(st.tuples(st.booleans(), st.sampled_from(PLACES), st.sampled_from(USERS)), max_size=40)
+
+
+def answers(book: Ledger, specs: tuple[PoolSpec, ...]) -> list[object]:
+    """All that can be asked of a ledger."""
+    return [
+        [book.users(address) for address in PLACES],
+        [book.first_free(spec.pool.name, 4) for spec in specs],
+        [book.last_resort(spec, 4) for spec in specs],
+        [book.first_shared(spec.pool.name, 4, who) for spec in specs for who in USERS],
+    ]
+
+
+@given(STEPS, st.sets(st.sampled_from(PLACES), max_size=2), st.lists(st.sampled_from(PLACES), max_size=3))
+def test_the_derived_indexes_are_what_new_ones_would_be(
+    steps: list[tuple[bool, Address, Service]], pinned: set[Address], aside: list[Address]
+) -> None:
+    specs = (pool("p", "1.0.0.0/32", "1.0.0.2/31"), pool("q", "1.0.0.1/32"))
     book = ledger(*specs)
-    book.pin([addresses[pinned]])
-    held: dict[tuple[int, str], Service] = {}
-    for takes, offset, who in steps:
-        book.first_free("p", 4)
-        if takes and (offset, who.key.name) not in held:
-            book.take(addresses[offset], who)
-            held[offset, who.key.name] = who
-        elif not takes and (offset, who.key.name) in held:
-            book.free(addresses[offset], who)
-            del held[offset, who.key.name]
+    book.pin(pinned)
+    held: list[tuple[Address, Service]] = []
+    for number, (takes, address, who) in enumerate(steps):
+        if number == len(steps) // 2:
+            book.set_aside(aside)
+        answers(book, specs)
+        users = book.users(address)
+        if takes and who not in users and conflict(who, address, users) is None:
+            book.take(address, who)
+            held.append((address, who))
+        elif not takes and users:
+            leaver = users[0]
+            book.free(address, leaver)
+            held.remove((address, leaver))
+    if not steps:
+        book.set_aside(aside)
     rebuilt = ledger(*specs)
-    rebuilt.pin([addresses[pinned]])
-    for (offset, _name), who in held.items():
-        rebuilt.take(addresses[offset], who)
-    assert book.first_free("p", 4) == rebuilt.first_free("p", 4)
+    rebuilt.pin(pinned)
+    rebuilt.set_aside(aside)
+    for address, who in held:
+        rebuilt.take(address, who)
+    assert answers(book, specs) == answers(rebuilt, specs)
     anew = rebuilt.free_intervals()
     assert {number: found for number, found in book.free_intervals().items() if number in anew} == anew
