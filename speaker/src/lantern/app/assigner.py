@@ -6,19 +6,21 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Coroutine, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Mapping
 from typing import Any
 
 import msgspec
 
 from lantern.adapters.kube.api import ApiError
 from lantern.adapters.kube.reflector import Store
+from lantern.adapters.kube.wire import Versioned
 from lantern.adapters.kube.writer import Background, EventRecorder, Sink, mark_taken_over, write_status
 from lantern.adapters.logs import fields
 from lantern.core.decisions import TAKEN_AWAY, Assign, AssignKind, Note, Plan, Refuse, Release
 from lantern.core.diff import difference
 from lantern.core.model import Service, ServiceKey
 from lantern.core.requests import Denied, quoted
+from lantern.core.turns import Turns
 from lantern.metrics import ControllerMetrics
 from lantern.reasons import Reason
 
@@ -72,15 +74,21 @@ class Assigner:
         self._overload = None
         self._note_waiting(plan)
         self._tell_unsure(plan)
-        # Releases come first: an address is free in the cluster before it is written into another Service.
-        batches: tuple[Sequence[Assign | Release], ...] = (plan.release, plan.assign)
-        losses = {item.service.key: item.lost for batch in batches for item in batch}
+        planned: tuple[Assign | Release, ...] = (*plan.release, *plan.assign)
+        losses = {item.service.key: item.lost for item in planned}
         self._losses_told = {key: lost for key, lost in self._losses_told.items() if losses.get(key) == lost}
-        for batch in batches:
+        turns = Turns(plan)
+        errors: list[ApiError] = []
+        while batch := turns.next():
             gate = asyncio.Semaphore(_PARALLEL_WRITES)
-            errors = await asyncio.gather(*(self._write(gate, item) for item in batch))
-            if failed := [error for error in errors if error is not None]:
-                raise max(failed, key=lambda error: error.retry_after or 0.0)
+            outcomes = await asyncio.gather(*(self._write(gate, item) for item in batch))
+            for item, outcome in zip(batch, outcomes, strict=True):
+                if isinstance(outcome, ApiError):
+                    errors.append(outcome)
+                elif outcome is not None:
+                    turns.wrote(item, outcome)
+        if errors:
+            raise max(errors, key=lambda error: error.retry_after or 0.0)
 
     async def fence(self, plan: Plan, leader: str) -> None:
         """Make out of date whatever a controller that led before may still send to Services this plan is about.
@@ -140,7 +148,8 @@ class Assigner:
         since = self._waiting_since
         self._waiting_since = {key: since.get(key, now) for key in waiting}
 
-    async def _write(self, gate: asyncio.Semaphore, item: Assign | Release) -> ApiError | None:
+    async def _write(self, gate: asyncio.Semaphore, item: Assign | Release) -> str | ApiError | None:
+        """The Service's new version; None when this is out of date."""
         service = item.service
         addresses, pool = (item.addresses, item.pool) if isinstance(item, Assign) else ((), None)
         async with gate:
@@ -155,7 +164,8 @@ class Assigner:
                 return None
             try:
                 writing = write_status(self._api, service, addresses, pool, _WRITE_SECONDS)
-                self._services.wrote(await self._to_its_end(writing))
+                answer = await self._to_its_end(writing)
+                self._services.wrote(answer)
             except ApiError as error:
                 if error.is_outdated:
                     self._metrics.writes.labels(outcome="conflict").inc()
@@ -169,7 +179,7 @@ class Assigner:
                 return error
         self._metrics.writes.labels(outcome="written").inc()
         self._tell_written(item)
-        return None
+        return msgspec.json.decode(answer, type=Versioned).metadata.resourceVersion
 
     def _tell_unsure(self, plan: Plan) -> None:
         """The Service has what was written without an answer: so it was written."""
