@@ -25,6 +25,8 @@ SHARING_ANNOTATION = "metallb.io/allow-shared-ip"
 _MANIFESTS = "/etc/kubernetes/manifests"
 _BACK_SECONDS = 120.0
 _EXPLAINED_SECONDS = 30.0
+_TURNS = frozenset({"ClearAssignment", "AllocationFailed"})
+"""Events of a Service that lost its address, in the order in which they are written. Others may be written late."""
 
 
 @dataclass(slots=True)
@@ -111,12 +113,43 @@ class Scene:
         assert not lost, f"Services lost addresses that were still theirs: {dict(list(lost.items())[:5])}"
         shared = {watch.addresses.get(name) for name in ("shared-80", "shared-443")}
         assert len(shared) == 1, f"two Services that share an address do not any more: {shared}"
-        pending = {name for name, item in self.present().items() if not _ips(item)}
-        until(lambda: pending <= self._explained(), _EXPLAINED_SECONDS, f"Events for {sorted(pending)[:5]}")
+        self.check_pending()
+        self._check_cluster()
+
+    def check_pending(self) -> None:
+        """Whoever has no address now has been told why since it had one last."""
+        pending = {name: item["metadata"]["uid"] for name, item in self.present().items() if not _ips(item)}
+        what = f"Events that say why {sorted(pending)[:5]} have no address"
+        until(lambda: set(pending.values()) <= self._explained(), _EXPLAINED_SECONDS, what)
 
     def _explained(self) -> set[str]:
-        events = self.api.get(f"/api/v1/namespaces/{self.services.namespace}/events")["items"]
-        return {event["involvedObject"]["name"] for event in events if event["type"] == "Warning" and event["message"]}
+        """The uids of Services of which the last that happened is a refusal with its reason."""
+        last: dict[str, tuple[int, bool]] = {}
+        for event in self.api.get(f"/api/v1/namespaces/{self.services.namespace}/events")["items"]:
+            about, reason = event["involvedObject"], event["reason"]
+            if event["source"].get("component") != "metallb-controller" or reason not in _TURNS:
+                continue
+            told = f'Failed to allocate IP for "{about["namespace"]}/{about["name"]}": '
+            says_why = event["message"].startswith(told) and len(event["message"]) > len(told)
+            found = (int(event["metadata"]["resourceVersion"]), reason == "AllocationFailed" and says_why)
+            last[about["uid"]] = max(found, last.get(about["uid"], found))
+        return {uid for uid, (_version, is_refusal) in last.items() if is_refusal}
+
+    def _check_cluster(self) -> None:
+        """No address at two Services of different namespaces either, and none of a pool counted that nobody has."""
+        keys: dict[str, list[str]] = {}
+        for item in self.api.get("/api/v1/services")["items"]:
+            for ip in _ips(item):
+                keys.setdefault(ip, []).append(item["metadata"].get("annotations", {}).get(SHARING_ANNOTATION, ""))
+        doubled = {ip for ip, found in keys.items() if len(found) > 1 and ("" in found or len(set(found)) > 1)}
+        assert not doubled, f"addresses at two Services: {sorted(doubled)[:5]}"
+        until(self._is_counted, _EXPLAINED_SECONDS, "pools count the addresses that Services have")
+
+    def _is_counted(self) -> bool:
+        pools = self.api.get(POOLS)["items"]
+        counted: int = sum(pool.get("status", {}).get(f"assignedIPv{family}", 0) for pool in pools for family in (4, 6))
+        services = self.api.get("/api/v1/services")["items"]
+        return counted == len({ip for item in services for ip in _ips(item)})
 
     def kill_leader(self) -> None:
         processes.kill(self.pods.leader().container)
