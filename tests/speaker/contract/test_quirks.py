@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import time
@@ -16,6 +17,7 @@ from lablib.objects import (
     address,
     events,
     everybody,
+    ingress,
     make_advertisement,
     make_node,
     make_pool,
@@ -172,6 +174,15 @@ def test_what_others_write_into_the_status_starts_no_fight(kube: ApiServer, star
     assert version(kube) == before
 
 
+def test_host_name_of_another_load_balancer_is_replaced_by_an_address(kube: ApiServer, start: Start) -> None:
+    make_pool(kube)
+    make_service(kube)
+    theirs = {"loadBalancer": {"ingress": [{"hostname": "lb.example.com"}]}}
+    kube.patch(f"{SERVICES}/web/status", {"status": theirs})
+    start("controller")
+    eventually(lambda: ingress(kube) == [{"ip": FIRST, "ipMode": "VIP"}], 10, "an address")
+
+
 def test_equal_services_and_pools_have_an_order(kube: ApiServer, start: Start) -> None:
     """Age, then name: what is made within a second is equally old."""
     for name, third in (("zebra", 1), ("ant", 2), ("mole", 3)):
@@ -209,6 +220,27 @@ def test_address_that_a_pool_change_takes_is_told_of_before_and_after(
     eventually(lambda: len(events(kube)) == 3, 5, "told")
     order = {item["reason"]: int(item["metadata"]["resourceVersion"]) for item in events(kube) if item != first}
     assert order["ClearAssignment"] < moved < order[after]
+
+
+def test_services_that_swap_addresses_never_have_the_same_one(kube: ApiServer, start: Start) -> None:
+    make_pool(kube, "home", "192.168.2.128/31")
+    for name in ("one", "two"):
+        make_service(kube, name)
+    start("controller")
+    served(kube, "one", "two")
+    before = everybody(kube)
+    wanted = {"one": before["two"], "two": before["one"]}
+    since = kube.get("/api/v1/services")["metadata"]["resourceVersion"]
+    pins = ",".join(f"default/{name}={addresses[0]}" for name, addresses in wanted.items())
+    kube.patch(f"{POOLS}/home", {"metadata": {"annotations": {"lantern.homelab/pinned": pins}}})
+    eventually(lambda: everybody(kube) == wanted, 5, "swapped")
+    history = kube.send("GET", f"/api/v1/services?watch=1&resourceVersion={since}&timeoutSeconds=1").text
+    now = {name: addresses[0] for name, addresses in before.items()}
+    for line in map(json.loads, history.splitlines()):
+        entries = line["object"]["status"]["loadBalancer"].get("ingress", [{"ip": ""}])
+        now[line["object"]["metadata"]["name"]] = entries[0]["ip"]
+        assert now["one"] != now["two"]
+    assert [[ip] for ip in now.values()] == list(wanted.values())
 
 
 def test_freed_address_goes_to_the_oldest_that_waits(kube: ApiServer, start: Start) -> None:

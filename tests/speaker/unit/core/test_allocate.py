@@ -96,9 +96,9 @@ def test_vector_11_pool_that_begins_to_avoid_buggy_addresses_reassigns() -> None
 
 
 def test_vector_12_pool_without_auto_assign_serves_only_on_request() -> None:
-    services = [service("a"), service("b", asks={"address-pool": "p"})]
+    services = [service("a"), service("b", asks={"address-pool": "p"}), service("c", requested_ip="1.2.3.7")]
     decided = decide(services, pool("p", "1.2.3.0/24", auto_assign=False))
-    assert assigned(decided) == {"b": ["1.2.3.0"]}
+    assert assigned(decided) == {"b": ["1.2.3.0"], "c": ["1.2.3.7"]}
     assert refused(decided)["a"][0] is Reason.NO_OPEN_POOL
     assert refused(decided)["a"][1].startswith("no available IPs: every pool is reserved")
 

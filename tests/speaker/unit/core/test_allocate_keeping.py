@@ -171,6 +171,23 @@ def test_an_emptied_status_gets_an_address_again() -> None:
     assert assigned(decided) == {"a": ["1.2.3.1"]}
 
 
+def test_a_wish_for_what_it_has_already_changes_nothing() -> None:
+    wishes = {"address-pool": "p", "loadBalancerIPs": " 1.2.3.1 ", "ip-allocated-from-pool": "p"}
+    decided = decide([service("a", "1.2.3.1", asks=wishes)], HOME, OTHER)
+    assert kept(decided) == ["a"] and decided.is_empty and not decided.refuse
+
+
+def test_what_is_no_address_in_the_status_counts_for_nothing() -> None:
+    """Such as a host name, which another load balancer has left there."""
+    services = [
+        service("only", has_unreadable_ingress=True),
+        service("beside", "1.2.3.2", pool="p", has_unreadable_ingress=True),
+        service("outside", "9.9.9.9", has_unreadable_ingress=True),
+    ]
+    decided = decide(services, HOME)
+    assert holders(decided) == {"only": ["1.2.3.0"], "beside": ["1.2.3.2"], "outside": ["1.2.3.1"]}
+
+
 def test_two_addresses_of_one_family_are_cut_to_the_first() -> None:
     decided = decide([service("a", "1.2.3.2", "1.2.3.1", pool="p")], HOME)
     (item,) = decided.assign

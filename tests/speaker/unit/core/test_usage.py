@@ -29,6 +29,12 @@ def numbers(found: Usage) -> tuple[int, int, int, int]:
         (pool("p", "fd00::/64", "fd01::/64"), (0, 0, 0, LIMIT)),
         (pool("p", "::/1", "8000::/1"), (0, 0, 0, LIMIT)),
         (pool("p", "1.2.3.4/32"), (0, 0, 1, 0)),
+        (pool("p", "1.2.3.0/24", "1.2.5.128/25"), (0, 0, 384, 0)),
+        (pool("p", "1.2.3.0/24", "1.2.5.128/25", avoid_buggy_ips=True), (0, 0, 381, 0)),
+        (pool("p", "10.0.0.0/20", avoid_buggy_ips=True), (0, 0, 4096 - 32, 0)),
+        (pool("p", "1.2.3.254-1.2.4.1", avoid_buggy_ips=True), (0, 0, 2, 0)),
+        (pool("p", "1.2.3.0/31", "fd00::/127", avoid_buggy_ips=True), (0, 0, 1, 2)),
+        (pool("p", "1.2.3.0/31", "fd00::/64", "fd01::/120"), (0, 0, 2, LIMIT)),
         (pool("p", host_parts=("::10",), pending="no prefix"), (0, 0, 0, 0)),
     ],
 )
