@@ -105,8 +105,11 @@ class FakeKube:
         self._wake()
 
     def hold_watches_back(self) -> None:
-        """What happens from now on comes through no watch."""
+        """What happens from now on comes through no watch, until they flow again."""
         self._flowing.clear()
+
+    def let_watches_flow(self) -> None:
+        self._flowing.set()
 
     async def list(self, path: str, only: str = "", metadata_only: bool = False) -> tuple[str, list[msgspec.Raw]]:
         self._reach()

@@ -219,7 +219,7 @@ class Recorder:
     def __init__(self) -> None:
         self.told: list[tuple[str, str]] = []
 
-    def record(self, target: Service, kind: str, reason: str, message: str) -> None:
+    def record(self, target: Service, kind: str, reason: str, message: str, code: str = "") -> None:
         self.told.append((target.key.name, reason))
 
 

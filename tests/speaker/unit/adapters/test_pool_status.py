@@ -95,6 +95,30 @@ def test_what_the_object_says_already_is_not_written() -> None:
     run(scenario, status=Counters(1, 0, 127, 0).body())
 
 
+def test_change_of_the_pool_that_the_watch_has_not_brought_is_told_when_it_comes() -> None:
+    async def main() -> None:
+        kube, news = FakeKube(), asyncio.Event()
+        kube.put(POOLS, {"metadata": {"name": "home"}, "spec": {"addresses": ["192.168.2.128/25"]}})
+        store = Store("ipaddresspools", POOLS, convert.pool)
+        writer = PoolStatusWriter(kube, store, Background(), lambda: True)
+        tasks = [asyncio.create_task(writer.run()), asyncio.create_task(follow(kube, store, news.set))]
+        async with asyncio.timeout(5):
+            await until(lambda: store.is_synced)
+            news.clear()
+            kube.hold_watches_back()
+            kube.put(POOLS, {**kube.objects[POOLS]["home"], "spec": {"addresses": ["192.168.3.128/25"]}})
+            writer.want({"home": Counters(1, 0, 127, 0)})
+            await until(lambda: writes(kube))
+            kube.let_watches_flow()
+            await news.wait()
+            assert [spec.pool.addresses for spec in store.values()] == [("192.168.3.128/25",)]
+            await until(lambda: kube.objects[POOLS]["home"].get("status"))
+        for task in tasks:
+            task.cancel()
+
+    asyncio.run(main())
+
+
 def test_refused_write_is_tried_again() -> None:
     async def scenario(kube: FakeKube, writer: PoolStatusWriter) -> None:
         kube.refuse_writes[STATUS] = ApiError("overloaded", 429)

@@ -2,9 +2,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Writes the counters in IPAddressPool.status: on change only, at most once a second, after addresses.
 
-A write changes nothing that decisions are made on, so it leads to no further pass here or in a speaker. It names no
-version: the counters do not depend on what the object said before, the last writer is the one that leads, and what a
-former leader writes late is put right after the next plan.
+A write changes nothing that decisions are made on, so it leads to no further pass here or in a speaker. It names the
+version that is known, although counters do not depend on it: the answer goes into the store, and somebody's change of
+the pool that came with it would be taken for known before anybody has acted on it.
 """
 
 from __future__ import annotations
@@ -70,19 +70,20 @@ class PoolStatusWriter:
             self._changed.clear()
             await asyncio.sleep(max(_PAUSE_SECONDS, await self._write_all()))
 
-    def _differing(self) -> list[str]:
-        said = {spec.pool.name: spec.reported for spec in self._pools.values()}
-        return sorted(name for name in self._wanted.keys() & said.keys() if self._wanted[name] != said[name])
+    def _differing(self) -> list[PoolSpec]:
+        pools = (spec for spec in self._pools.values() if spec.pool.name in self._wanted)
+        return [spec for spec in pools if self._wanted[spec.pool.name] != spec.reported]
 
     async def _write_all(self) -> float:
         """Write what differs; returns for how long the API server wants to be left alone."""
-        for name in self._differing():
+        for spec in self._differing():
+            name = spec.pool.name
             counters = self._wanted.get(name)
-            if counters is None or not self._may_write():
+            if counters is None or spec.object is None or not self._may_write():
                 continue
             try:
-                path = f"{self._pools.path}/{name}/status"
-                self._pools.wrote(await self._api.patch(path, {"status": counters.body()}))
+                path, meta = f"{self._pools.path}/{name}/status", {"resourceVersion": spec.object.resource_version}
+                self._pools.wrote(await self._api.patch(path, {"metadata": meta, "status": counters.body()}))
             except ApiError as error:
                 log.warning("pool status not written", extra=fields(pool=name, error=str(error)))
                 # A pool that is gone has no status; anything else is tried again.
