@@ -80,7 +80,9 @@ class Home:
 
     def play(self, playbook: str, *arguments: str, cwd: Path = PROJECT, **env: str) -> Play:
         done = self.run(str(PROJECT / "tests/lab/lab"), "ansible-playbook", playbook, *arguments, cwd=cwd, **env)
-        return Play(done.stdout + done.stderr, done.returncode)
+        output = done.stdout + done.stderr
+        assert "[DEPRECATION WARNING]" not in output, output
+        return Play(output, done.returncode)
 
     def site(self, *arguments: str) -> Play:
         return self.play("playbooks/site.yml", *arguments)

@@ -4,16 +4,16 @@
 
 from __future__ import annotations
 
-import json
-import os
 import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import plays
 import pytest
 from apis import RouterOs, served
-from lan import NETWORK, PROJECT, ROUTER
+from lan import NETWORK, ROUTER
+from plays import HERE
 
 POOLS = {"attic": "192.168.2.150-192.168.2.159", "cellar": "192.168.2.160-192.168.2.169"}
 NODES = {"attic": "192.168.2.11", "cellar": "192.168.2.12"}
@@ -34,13 +34,7 @@ def inventory(pools: dict[str, str], api: dict[str, Any]) -> dict[str, Any]:
             "lantern_pools": [{"name": "default", "addresses": [pool]}],
         }
         children[name] = {"hosts": {f"{name}-controller": {}, f"{name}-1": {}}, "vars": variables}
-    here = {
-        "ansible_connection": "local",
-        "ansible_python_interpreter": "{{ ansible_playbook_python }}",
-        "ansible_become": False,
-        "reserve_proof": "off",
-    }
-    return {"all": {"vars": {**here, **api}, "children": children}}
+    return {"all": {"vars": {**HERE, "reserve_proof": "off", **api}, "children": children}}
 
 
 @pytest.fixture
@@ -62,16 +56,8 @@ def play(tmp_path: Path, router: tuple[RouterOs, str]) -> Play:
     }
 
     def run(playbook: str, cluster: str, *options: str, pools: dict[str, str] = POOLS) -> Any:
-        file = tmp_path / "inventory.json"
-        file.write_text(json.dumps(inventory(pools, access)))
-        name = ["--extra-vars", f"lantern_cluster={cluster}"] if cluster else []
-        environment = {key: value for key, value in os.environ.items() if not key.startswith("ANSIBLE_")}
-        paths = {"HOME": str(tmp_path), "ANSIBLE_COLLECTIONS_PATH": str(PROJECT / "playbooks/collections")}
-        return subprocess.run(
-            ["ansible-playbook", f"--inventory={file}", str(PROJECT / "playbooks" / playbook), *name, *options],
-            capture_output=True, text=True, timeout=180, stdin=subprocess.DEVNULL, cwd=tmp_path,
-            env={**environment, **paths, "ANSIBLE_NOCOLOR": "1"},
-        )  # fmt: skip
+        name = [f"--extra-vars=lantern_cluster={cluster}"] if cluster else []
+        return plays.play(tmp_path, playbook, inventory(pools, access), *name, *options)
 
     return run
 
