@@ -35,11 +35,17 @@ def test_a_router_set_by_hand(lan: Lan, tmp_path: Path) -> None:
     prober = lan.host("prober", "192.168.2.250/24")
     manual = home({"type": "manual", "address": ROUTER})
 
+    proof = tmp_path / "lantern-report/proof.json"
+
+    assert play(tmp_path, "reserve.yml", manual, "--check", on=prober).returncode == 0
+    assert not proof.exists()
     refused = play(tmp_path, "reserve.yml", manual, on=prober)
     assert refused.returncode != 0, refused.stdout
     numbers = "start 192.168.2.2 and end 192.168.2.149"
     for words in (f"http://{ROUTER}", numbers, "offers 192.168.2.15", "in the reach of others"):
         assert words in refused.stdout, refused.stdout
+    told = json.loads(proof.read_text())
+    assert told["verdict"] == "failed" and "offers 192.168.2.15" in told["problems"][0]
     warned = play(tmp_path, "reserve.yml", manual, "--extra-vars=reserve_proof=warn", on=prober)
     assert warned.returncode == 0 and "WARNING: The DHCP server 192.168.2.1 offers" in warned.stdout, warned.stdout
     unmanaged = play(tmp_path, "reserve.yml", home({"type": "none", "address": ROUTER}), on=prober)
@@ -50,8 +56,18 @@ def test_a_router_set_by_hand(lan: Lan, tmp_path: Path) -> None:
     assert done.returncode == 0 and "changed=0" in done.stdout, done.stdout + done.stderr
     assert f"    DHCP server  {ROUTER}  proven  offers what it is asked for" in done.stdout
     assert "The router has to be set by hand" not in done.stdout
+    told = json.loads(proof.read_text())
+    assert told["verdict"] == "proven" and told["problems"] == told["strangers"] == []
+    assert [server["server"] for server in told["servers"]] == [ROUTER]
+    assert {"192.168.2.150", "192.168.2.159"} <= set(told["asked"])
     off = play(tmp_path, "reserve.yml", manual, "--extra-vars=reserve_proof=off", on=prober)
     assert off.returncode == 0 and "DHCP server  " not in off.stdout
+    # From a host outside the LAN nothing can be asked.
+    prober.link("address", "flush", "dev", "eth0")
+    warned = play(tmp_path, "reserve.yml", manual, "--extra-vars=reserve_proof=warn", on=prober)
+    assert warned.returncode == 0, warned.stdout
+    told = json.loads(proof.read_text())
+    assert told["verdict"] == "unknown" and told["problems"][0] in " ".join(warned.stdout.split())
 
 
 def test_a_router_with_an_api_and_undo(tmp_path: Path) -> None:
