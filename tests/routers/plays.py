@@ -34,6 +34,7 @@ def play(
         env={
             **environment,
             "HOME": str(folder),
+            "PATH": on.environment["PATH"] if on else environment["PATH"],
             "ANSIBLE_NOCOLOR": "1",
             "ANSIBLE_COLLECTIONS_PATH": str(PROJECT / "playbooks/collections"),
         },
