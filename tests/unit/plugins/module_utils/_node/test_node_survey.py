@@ -207,5 +207,27 @@ def test_the_table(pi):
     assert any(line.startswith("node1: clock is not synchronized") and "chronyd" in line for line in told)
 
 
+@pytest.mark.parametrize(
+    ("clock", "words"),
+    [
+        ({"synchronized": True, "service": "chronyd"}, None),
+        # A container, or a kernel that does not tell.
+        ({"synchronized": None, "service": ""}, None),
+        ({"synchronized": False, "service": "systemd-timesyn"}, "See why systemd-timesyn does not reach a server."),
+        ({"synchronized": False, "service": ""}, "Install systemd-timesyncd or chrony."),
+    ],
+)
+def test_a_clock_is_complained_of_only_when_it_is_known_to_be_off(pi, clock, words):
+    told = {one.subject: one.remedy for one in findings.findings(dict(pi.seen(), clock=clock))}
+    assert told.get("clock") == words
+
+
+@pytest.mark.parametrize("name", ["chronyd", "ntpd", "systemd-timesyn"])
+def test_what_keeps_the_clock(pi, name):
+    assert pi.seen()["clock"]["service"] == ""
+    pi.write("/proc/8/comm", f"{name}\n")
+    assert pi.seen()["clock"]["service"] == name
+
+
 def test_this_machines_clock_is_known_or_unknown():
     assert survey.synchronized() in (True, False, None)
