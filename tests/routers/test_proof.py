@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import pytest
@@ -71,6 +72,49 @@ def test_a_device_in_the_pools_is_named(lan: Lan) -> None:
     assert "192.168.2.152" in found["problems"][0] and "Raspberry" in found["problems"][0]
     assert not {"192.168.2.150", "192.168.2.152"} & set(found["asked"]), "nobody's address is asked for"
     assert any("192.168.2.150" in line and "node1" in line for line in found["table"])
+
+
+def squatter(lan: Lan, name: str, address: str, mac: str, *responder: str) -> None:
+    """A device in the pool, with a responder of names_standin.py or none."""
+    made = lan.host(name, f"{address}/24")
+    made.link("link", "set", "eth0", "address", mac)
+    if responder:
+        made.start(sys.executable, str(Path(__file__).with_name("names_standin.py")), *responder, address, log="names")
+        eventually(lambda: ":137 " in listens(made) or ":5353 " in listens(made))
+
+
+def listens(host: Host) -> str:
+    return host.run("busybox", "netstat", "-lnu").stdout
+
+
+def test_devices_in_the_pools_are_named_by_what_they_answer(lan: Lan) -> None:
+    lines = ["interface=eth0", "no-ping", "no-resolv", "no-hosts", "bogus-priv", "host-record=nas.home,192.168.2.151"]
+    serve_file(lan.router, [*lines, *(f"dhcp-range={item},255.255.255.0,12h" for item in LEFT)], ":67 ")
+    prober = lan.host("prober", "192.168.2.250/24")
+    # Its default route leads elsewhere, as with a VPN.
+    prober.link("link", "add", "vpn0", "type", "veth", "peer", "name", "vpn1")
+    prober.link("link", "set", "vpn0", "up")
+    prober.link("route", "add", "default", "dev", "vpn0")
+    prober.write("/etc/resolv.conf", f"nameserver {ROUTER}\n")
+    # What the home's DNS says goes before what the device says.
+    squatter(lan, "nas", "192.168.2.151", "00:11:32:00:00:01", "mdns", "other.local")
+    squatter(lan, "speaker", "192.168.2.152", "b8:27:eb:00:00:02", "mdns", "kitchen.local")
+    squatter(lan, "pc", "192.168.2.153", "02:00:00:00:00:03", "netbios", "ATTIC-PC")
+    # No maker has this number, and nothing answers.
+    squatter(lan, "nobody", "192.168.2.154", "fc:fd:fe:00:00:04")
+
+    found = lan.prove(POOL, servers=[ROUTER])
+    told = {item["address"][-3:]: (item["name"], item["vendor"]) for item in found["strangers"]}
+    assert {last: name for last, (name, _vendor) in told.items()} == {
+        "151": "nas.home",
+        "152": "kitchen.local",
+        "153": "ATTIC-PC",
+        "154": "",
+    }
+    assert "Synology" in told["151"][1] and told["153"][1] == "random or virtual MAC" and told["154"][1] == ""
+    said = {line.split()[0]: line for line in found["problems"]}
+    assert "kitchen.local" in said["192.168.2.152"] and "ATTIC-PC" in said["192.168.2.153"]
+    assert "fc:fd:fe:00:00:04" in said["192.168.2.154"] and "()" not in said["192.168.2.154"]
 
 
 def test_a_foreign_server_is_found_and_judged(lan: Lan) -> None:

@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What a device that nobody knows may be: its maker by its MAC, its name by whatever it answers. PRIVATE.
 
-Names come from the LAN's DNS, from multicast DNS (RFC 6762, asked by unicast answer) and from NetBIOS (RFC 1002,
-node status), all asked at once and waited for together.
+Names come from the LAN's DNS, from multicast DNS (RFC 6762, a one-shot query) and from NetBIOS (RFC 1002, node status),
+all asked at once and waited for together.
 """
 
 from __future__ import annotations
@@ -22,7 +22,6 @@ except ImportError:
 
 WAIT_SECONDS = 1.2
 MDNS = ("224.0.0.251", 5353)
-_UNICAST_ANSWER = 0x8001
 # A node status request for "*", the only question that every NetBIOS host answers.
 _NODE_STATUS = b"\x4c\x4e\0\0\0\1\0\0\0\0\0\0\x20CK" + b"A" * 30 + b"\0\0\x21\0\1"
 
@@ -49,13 +48,14 @@ def _from_dns(address: str) -> str:
 
 
 def _from_mdns(address: str) -> str:
-    question = DNSQR(qname=ip_address(address).reverse_pointer, qtype="PTR", qclass=_UNICAST_ANSWER)
+    # From another port than 5353, so that the answer comes back to it alone (RFC 6762, 6.7).
+    question = DNSQR(qname=ip_address(address).reverse_pointer, qtype="PTR")
     data = _ask(MDNS, bytes(DNS(rd=0, qd=question)), address)
     try:
         answer = DNS(data).an if data else None
         record = answer[0] if isinstance(answer, list) and answer else answer
         return record.rdata.decode().rstrip(".") if record is not None else ""
-    except (AttributeError, IndexError, TypeError, ValueError):
+    except Exception:  # scapy lets out whatever a malformed packet makes its dissectors do
         return ""
 
 
@@ -73,6 +73,8 @@ def _ask(to: tuple[str, int], message: bytes, address: str) -> bytes:
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as channel:
         channel.settimeout(WAIT_SECONDS)
         try:
+            # A question to many goes where the host is, which may not be where the default route leads, such as a VPN.
+            channel.setsockopt(socket.IPPROTO_IP, socket.IP_MULTICAST_IF, socket.inet_aton(_own_address(address)))
             channel.sendto(message, to)
             deadline = time.monotonic() + WAIT_SECONDS
             while time.monotonic() < deadline:
@@ -82,6 +84,13 @@ def _ask(to: tuple[str, int], message: bytes, address: str) -> bytes:
         except OSError:
             pass
     return b""
+
+
+def _own_address(neighbour: str) -> str:
+    """The address of this host that it speaks to a neighbour with; nothing is sent."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as channel:
+        channel.connect((neighbour, MDNS[1]))
+        return channel.getsockname()[0]
 
 
 def names(addresses: t.Sequence[str]) -> dict[str, str]:
