@@ -72,19 +72,33 @@ def test_a_server_that_does_not_start_again_gets_its_former_files(lan: Lan, serv
     assert server.texts(lan.router) == before
 
 
-def test_names_of_pinned_services_are_answered_by_dnsmasq(lan: Lan) -> None:
-    server = SERVERS["dnsmasq"]
+# Where the domain and the port of DNS are set.
+NAMES_IN = {"dnsmasq": "/etc/dnsmasq.conf", "pihole5": "/etc/dnsmasq.d/01-pihole.conf"}
+
+
+@pytest.mark.parametrize("kind", NAMES_IN)
+def test_names_of_pinned_services_are_answered_by_dnsmasq(lan: Lan, kind: str) -> None:
+    server, settings = SERVERS[kind], NAMES_IN[kind]
     if server.missing:
         pytest.skip(f"needs the program {server.missing}")
+    prepare(kind, lan.router)
     server.start(lan.router)
-    lan.router.write("/etc/dnsmasq.conf", server.files["/etc/dnsmasq.conf"].replace("port=0\n", "domain=home\n"))
+    # The home's own names stay as they are: with Pi-hole 5 those that its web interface writes.
+    lan.router.write("/etc/pihole/custom.list", "192.168.2.5 nas.home\n")
+    dns = "domain=home\naddn-hosts=/etc/pihole/custom.list\n"
+    lan.router.write(settings, server.files[settings].replace("port=0\n", dns))
     before = server.texts(lan.router)
     names = [{"name": "web", "addresses": ["192.168.2.150"]}]
     done = server.reserve(lan.router, ranges=POOL, network=NETWORK, names=names)
     assert done["changed"] and "/etc/dnsmasq.conf" in done["files"], done
     client = lan.host("resolver", "192.168.2.30/24")
-    for name in ("web", "web.home"):
-        assert "192.168.2.150" in client.run("busybox", "nslookup", "-type=a", name, ROUTER).stdout
+    for name, address in (("web", "192.168.2.150"), ("web.home", "192.168.2.150"), ("nas.home", "192.168.2.5")):
+        assert address in client.run("busybox", "nslookup", "-type=a", name, ROUTER).stdout
     assert "web.home" in client.run("busybox", "nslookup", "192.168.2.150", ROUTER).stdout
     assert not server.reserve(lan.router, ranges=POOL, network=NETWORK, names=names)["changed"]
+    # A name that is pinned no more goes; the reservation stays.
+    assert server.reserve(lan.router, ranges=POOL, network=NETWORK)["files"] == ["/etc/dnsmasq.conf"]
+    gone = client.run("busybox", "nslookup", "-type=a", "web.home", ROUTER, check=False)
+    assert "192.168.2.150" not in gone.stdout
     assert server.reserve(lan.router, state="absent")["changed"] and server.texts(lan.router) == before
+    assert lan.router.read("/etc/pihole/custom.list") == "192.168.2.5 nas.home\n"
