@@ -72,6 +72,32 @@ def test_a_server_that_does_not_start_again_gets_its_former_files(lan: Lan, serv
     assert server.texts(lan.router) == before
 
 
+# A mistake that only the server itself can see; networkd has no test of its own.
+MISTAKES = {
+    "dnsmasq": ("/etc/dnsmasq.d/lan.conf", "dhcp-range=", "no-such-option\ndhcp-range="),
+    "pihole5": ("/etc/dnsmasq.d/01-pihole.conf", "no-ping", "no-such-option"),
+    "kea": ("/etc/kea/kea-dhcp4.conf", "4000", '"soon"'),
+    "isc_dhcpd": ("/etc/dhcp/lan.conf", "option routers", "option no-such-option"),
+}
+
+
+@pytest.mark.parametrize("kind", MISTAKES)
+def test_files_that_the_server_would_not_start_with_are_left_alone(lan: Lan, kind: str) -> None:
+    server, (path, right, wrong) = SERVERS[kind], MISTAKES[kind]
+    if server.missing:
+        pytest.skip(f"needs the program {server.missing}")
+    prepare(kind, lan.router)
+    server.start(lan.router)
+    lan.router.write(path, server.files[path].replace(right, wrong, 1))
+    before = server.texts(lan.router)
+    refused = server.reserve(lan.router, ranges=POOL, network=NETWORK)
+    assert refused["failed"] and "does not accept its present configuration" in refused["msg"], refused
+    assert path in refused["msg"] or "no-such-option" in refused["msg"], refused["msg"]
+    assert server.texts(lan.router) == before
+    # It was not restarted, which would have ended DHCP in this LAN.
+    assert lan.client.lease("02:00:00:00:00:24", OUTSIDE) == OUTSIDE
+
+
 # Where the domain and the port of DNS are set.
 NAMES_IN = {"dnsmasq": "/etc/dnsmasq.conf", "pihole5": "/etc/dnsmasq.d/01-pihole.conf"}
 
