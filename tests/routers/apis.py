@@ -115,6 +115,8 @@ class OpnSense:
             "u-1": {"interface": "lan", "start_addr": "192.168.2.100", "end_addr": "192.168.2.200", "description": ""}
         }
         self.subnets = {"s-1": {"subnet": "192.168.2.0/24", "pools": "192.168.2.100-192.168.2.200"}}
+        self.hosts: dict[str, dict[str, str]] = {}
+        self.leases: list[dict[str, Any]] = []
         self.taken_over: list[str] = []
 
     @staticmethod
@@ -127,11 +129,15 @@ class OpnSense:
         match words:
             case ["dnsmasq", "settings", "searchRange"]:
                 return self._rows(self.ranges)
-            case ["dnsmasq", "settings", "searchHost"] | ["kea", "dhcpv4", "searchReservation"]:
+            case ["dnsmasq", "settings", "searchHost"]:
+                return self._rows(self.hosts)
+            case ["kea", "dhcpv4", "searchReservation"]:
                 return self._rows({})
             case ["kea", "dhcpv4", "searchSubnet"]:
                 return self._rows(self.subnets)
-            case ["dnsmasq", "leases", "search"] | ["kea", "leases4", "search"]:
+            case ["dnsmasq", "leases", "search"]:
+                return {**self._rows({}), "rows": self.leases}
+            case ["kea", "leases4", "search"]:
                 return self._rows({})
             case ["dnsmasq", "settings", "setRange", uuid]:
                 self.ranges[uuid].update(body["range"])

@@ -65,6 +65,47 @@ def test_reserve_and_undo(tmp_path: Path, kind: str) -> None:
         assert not reserve(tmp_path, kind, url, state="absent")["changed"]
 
 
+def dhcp_ranges(api: Any) -> list[str]:
+    """Lines of dnsmasq that hand out what a stand-in is set to; Pi-hole and OPNsense write such lines themselves."""
+    if isinstance(api, PiHole):
+        dhcp = api.config["dhcp"]
+        return [f"dhcp-range={dhcp['start']},{dhcp['end']},{dhcp['leaseTime']}", *api.config["misc"]["dnsmasq_lines"]]
+    if isinstance(api, RouterOs):
+        return [f"dhcp-range={part.replace('-', ',')},12h" for part in api.pools[0]["ranges"].split(",")]
+    return [f"dhcp-range={row['start_addr']},{row['end_addr']},12h" for row in api.ranges.values()]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_reserve_proof_undo(lan: Lan, tmp_path: Path, kind: str) -> None:
+    """A real DHCP server does what the stand-in is set to, as such a router's own does."""
+    api, dnsmasq = KINDS[kind](), SERVERS["dnsmasq"]
+    if dnsmasq.missing:
+        pytest.skip(f"needs the program {dnsmasq.missing}")
+
+    def take_over() -> None:
+        lan.router.write("/etc/dnsmasq.d/lan.conf", "\n".join(dhcp_ranges(api)) + "\n")
+        lan.router.run("service", "dnsmasq", "restart")
+        eventually(lambda: ":67 " in lan.router.run("busybox", "netstat", "-lnu").stdout)
+
+    dnsmasq.start(lan.router)
+    with served(api) as url:
+        take_over()
+        assert lan.prove(POOL, servers=[ROUTER])["verdict"] == "failed"
+        assert lan.client.lease("02:00:00:00:00:21", INSIDE) == INSIDE
+        assert reserve(tmp_path, kind, url)["changed"]
+        take_over()
+        found = lan.prove(POOL, servers=[ROUTER])
+        assert found["verdict"] == "proven", found["table"]
+        # Both parts of what was one range are still handed out.
+        for mac, wish in (("02:00:00:00:00:22", "192.168.2.120"), ("02:00:00:00:00:23", "192.168.2.180")):
+            assert lan.client.lease(mac, wish) == wish
+        given = lan.client.lease("02:00:00:00:00:21", INSIDE)
+        assert given and given not in [f"192.168.2.{number}" for number in range(150, 160)]
+        assert reserve(tmp_path, kind, url, state="absent")["changed"]
+        take_over()
+        assert lan.client.lease("02:00:00:00:00:24", INSIDE) == INSIDE
+
+
 def test_what_each_router_holds_afterwards(tmp_path: Path) -> None:
     pihole, routeros, opnsense = PiHole(), RouterOs(), OpnSense()
     for kind, api in (("pihole", pihole), ("routeros", routeros), ("opnsense", opnsense)):
@@ -92,18 +133,44 @@ def test_names_of_pinned_services_on_pi_hole(tmp_path: Path) -> None:
         assert api.config["dns"]["hosts"] == ["192.168.2.5 nas"]
 
 
-def test_leases_and_fixed_addresses_in_the_pools_are_refused(tmp_path: Path) -> None:
-    api = RouterOs()
-    api.leases.append(
-        {".id": "*6", "address": INSIDE, "mac-address": "02:00:00:00:00:21", "host-name": "tv", "dynamic": "true",
-         "status": "bound", "expires-after": "9m30s"}
-    )  # fmt: skip
+# In each router's own words: a lease of the host "tv", and a fixed address of the host "television".
+HELD: dict[str, tuple[Any, Any]] = {
+    "pihole": (
+        lambda api: api.leases.append({"expires": 0, "name": "tv", "hwaddr": "02:00:00:00:00:21", "ip": INSIDE}),
+        lambda api: api.config["dhcp"]["hosts"].append(f"02:00:00:00:00:21,{INSIDE},television"),
+    ),
+    "routeros": (
+        lambda api: api.leases.append(
+            {".id": "*6", "address": INSIDE, "mac-address": "02:00:00:00:00:21", "host-name": "tv", "dynamic": "true",
+             "status": "bound", "expires-after": "9m30s"}
+        ),
+        lambda api: api.leases.append(
+            {".id": "*7", "address": INSIDE, "mac-address": "02:00:00:00:00:21", "dynamic": "false",
+             "comment": "television"}
+        ),
+    ),
+    "opnsense": (
+        lambda api: api.leases.append(
+            {"address": INSIDE, "hwaddr": "02:00:00:00:00:21", "hostname": "tv", "expire": "4000000000"}
+        ),
+        lambda api: api.hosts.update({"h-1": {"host": "television", "ip": INSIDE, "hwaddr": "02:00:00:00:00:21"}}),
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_leases_and_fixed_addresses_in_the_pools_are_refused(tmp_path: Path, kind: str) -> None:
+    api = KINDS[kind]()
+    lease, fix = HELD[kind]
+    lease(api)
     before = state(api)
     with served(api) as url:
-        leased = reserve(tmp_path, "routeros", url)
+        leased = reserve(tmp_path, kind, url)
         assert leased["failed"] and INSIDE in leased["msg"] and '"tv"' in leased["msg"]
-        api.leases[1] |= {"dynamic": "false", "comment": "television"}
-        fixed = reserve(tmp_path, "routeros", url, active_leases="ignore")
+        assert state(api) == before
+        fix(api)
+        before = state(api)
+        fixed = reserve(tmp_path, kind, url, active_leases="ignore")
         assert fixed["failed"] and "television" in fixed["msg"]
     assert state(api) == before
 
@@ -123,14 +190,21 @@ def test_a_refusal_in_the_middle_puts_everything_back(tmp_path: Path) -> None:
     assert state(api) == before and not (tmp_path / "state").exists()
 
 
-def test_settings_that_are_not_taken_over_are_noticed(tmp_path: Path) -> None:
-    class Deaf(RouterOs):
+@pytest.mark.parametrize("kind", KINDS)
+def test_settings_that_are_not_taken_over_are_noticed(tmp_path: Path, kind: str) -> None:
+    class Deaf(KINDS[kind]):  # type: ignore[misc]
         def answer(self, method: str, path: str, body: Any, headers: Any) -> Any:
-            return {} if method == "PATCH" else super().answer(method, path, body, headers)
+            before = state(self)
+            answer = copy.deepcopy(super().answer(method, path, body, headers))
+            vars(self).update(before)
+            return answer
 
-    with served(Deaf()) as url:
-        refused = reserve(tmp_path, "routeros", url)
+    api = Deaf()
+    before = state(api)
+    with served(api) as url:
+        refused = reserve(tmp_path, kind, url)
     assert refused["failed"] and "did not take over" in refused["msg"]
+    assert state(api) == before and not (tmp_path / "state").exists()
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -171,12 +245,16 @@ def test_keas_control_agent(lan: Lan) -> None:
     eventually(lambda: ":67 " in lan.router.run("busybox", "netstat", "-lnu").stdout)
     assert lan.client.lease("02:00:00:00:00:21", INSIDE) == INSIDE
 
-    def module(**options: Any) -> dict[str, Any]:
-        options = {"ranges": POOL, "network": NETWORK, **options}
+    def module(*, check: bool = False, **options: Any) -> dict[str, Any]:
+        options = {"server": "kea_api", "url": "http://127.0.0.1:8000", "ranges": POOL, "network": NETWORK, **options}
         if options.get("state") == "absent":
             del options["ranges"]
-        return lan.router.module("dhcp_api_reservation", server="kea_api", url="http://127.0.0.1:8000", **options)
+        return lan.router.module("dhcp_api_reservation", check=check, **options)
 
+    before = lan.router.read(main)
+    planned = module(check=True, active_leases="ignore")
+    assert planned["changed"] and "192.168.2.149" in json.dumps(planned["diff"])
+    assert lan.router.read(main) == before
     leased = module()
     assert leased["failed"] and INSIDE in leased["msg"] and "02:00:00:00:00:21" in leased["msg"]
     done = module(active_leases="ignore")
