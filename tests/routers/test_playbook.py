@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from apis import RouterOs, served
 from lan import NETWORK, ROUTER, Lan
-from plays import HERE, play
+from plays import HERE, play, play_at_a_terminal
 from servers import SERVERS
 
 POOL = "192.168.2.150-192.168.2.159"
@@ -68,6 +68,60 @@ def test_a_router_set_by_hand(lan: Lan, tmp_path: Path) -> None:
     assert warned.returncode == 0, warned.stdout
     told = json.loads(proof.read_text())
     assert told["verdict"] == "unknown" and told["problems"][0] in " ".join(warned.stdout.split())
+
+
+@pytest.mark.skipif(bool(KEA.missing), reason=f"needs the program {KEA.missing}")
+def test_somebody_who_sets_the_router_while_the_play_waits_is_believed_by_the_proof_only(
+    lan: Lan, tmp_path: Path
+) -> None:
+    KEA.start(lan.router)
+    prober = lan.host("prober", "192.168.2.250/24")
+    manual = home({"type": "manual", "address": ROUTER})
+    prompt = "Press Enter when this is done"
+    asked: list[str] = []
+
+    def nothing() -> None:
+        asked.append("pressed Enter, but did nothing")
+
+    def by_hand() -> None:
+        asked.append("reserved")
+        assert KEA.reserve(lan.router, ranges=[POOL], network=NETWORK)["changed"]
+
+    status, text = play_at_a_terminal(tmp_path, "reserve.yml", manual, on=prober, prompt=prompt, then=nothing)
+    assert status and "in the reach of others" in text, text
+    status, text = play_at_a_terminal(tmp_path, "reserve.yml", manual, on=prober, prompt=prompt, then=by_hand)
+    assert status == 0, text
+    assert len(asked) == 2, text
+    # Before and after.
+    before, after = text.split(prompt)
+    assert "The router has to be set by hand" in before
+    assert f"    DHCP server  {ROUTER}  proven  offers what it is asked for" in after
+    assert json.loads((tmp_path / "lantern-report/proof.json").read_text())["verdict"] == "proven"
+
+
+@pytest.mark.parametrize("known", [True, False])
+def test_nothing_is_done_to_the_nodes_unless_it_is_proven(lan: Lan, tmp_path: Path, known: bool) -> None:
+    """A server that hands out the pool, and none that answers: both stop the whole site."""
+    if known and KEA.missing:
+        pytest.skip(f"needs the program {KEA.missing}")
+    if known:
+        KEA.start(lan.router)
+    prober = lan.host("prober", "192.168.2.250/24")
+    site = home({"type": "manual", "address": ROUTER})
+    # Nobody is there, so that a play that goes on can do nothing.
+    site["all"]["children"]["nodes"]["hosts"]["node1"]["ansible_connection"] = "ssh"
+    site["all"]["children"]["control_plane"] = {"hosts": {"node1": {}}}
+
+    refused = play(tmp_path, "site.yml", site, on=prober)
+    assert refused.returncode != 0
+    why = "Addresses of the pools are in the reach of others" if known else "It is not known whether the pools are out"
+    assert why in refused.stdout and "so nothing is announced" in refused.stdout
+    assert "PLAY [Prepare the nodes]" not in refused.stdout
+    told = json.loads((tmp_path / "lantern-report/proof.json").read_text())
+    assert told["verdict"] == ("failed" if known else "unknown")
+    if known:
+        gone_on = play(tmp_path, "site.yml", site, "--extra-vars=reserve_proof=warn", on=prober)
+        assert "PLAY [Prepare the nodes]" in gone_on.stdout and "cannot be reached" in gone_on.stdout
 
 
 def test_a_router_with_an_api_and_undo(tmp_path: Path) -> None:
