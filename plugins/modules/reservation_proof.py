@@ -447,13 +447,16 @@ def prove(options: dict[str, t.Any]) -> dict[str, t.Any]:
 
 def interface_in(lan: AddressRange) -> str:
     """The interface of this host in the LAN."""
+    where = "Run this stage on a host in the LAN: the first one of inventory group probe, or a node."
     for value in (lan.first + 1, lan.last - 1):
         route = probing.Wire().route(str(ip_address(value)))
+        if route is None:
+            raise probing.ProbeError(f"This host has no address in the LAN {lan} and knows no way there. {where}")
         if not route.gateway:
             return route.interface
     raise probing.ProbeError(
         f"This host is not in the LAN {lan}, but reaches it through {route.gateway}, and DHCP and ARP go no further "
-        "than that. Run this stage on a host in the LAN: the first one of inventory group probe, or a node."
+        f"than that. {where}"
     )
 
 

@@ -41,7 +41,7 @@ EXAMPLES = r"""
 - name: Show what was seen
   homelab.lantern.verify_report:
     info: "{{ services }}"
-    probes: "{{ probes }}"
+    probes: "{{ probes.results }}"
 """
 
 RETURN = r"""

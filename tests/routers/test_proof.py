@@ -267,11 +267,13 @@ def test_a_host_without_ipv6_cannot_ask(lan: Lan) -> None:
     assert found["verdict"] == "unknown" and "IPv6 is off on this host" in found["problems"][0]
 
 
-def test_the_lan_behind_a_router_cannot_be_asked(lan: Lan) -> None:
-    prober = lan.host("prober", "10.0.0.2/24")
-    prober.link("route", "add", "default", "via", "10.0.0.1")
+@pytest.mark.parametrize(("way", "words"), [("10.0.0.1", "through 10.0.0.1"), ("", "knows no way there")])
+def test_from_outside_the_lan_it_cannot_be_asked(lan: Lan, way: str, words: str) -> None:
+    prober = lan.host("prober", "10.0.0.2/24" if way else "")
+    if way:
+        prober.link("route", "add", "default", "via", way)
     refused = prober.module("reservation_proof", pools=POOL, network="192.168.2.0/24")
-    assert refused["failed"] and "10.0.0.1" in refused["msg"] and "group probe" in refused["msg"]
+    assert refused["failed"] and words in refused["msg"] and "group probe" in refused["msg"]
 
 
 def test_many_pools_and_a_large_lan(lan: Lan) -> None:
