@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The EXAMPLES that people copy: every one is a task that Ansible reads, with options that the module takes.
 
-Filters are run for real. Of modules the options are judged by the specification that the module itself gives to
-Ansible, as running them would change this machine, a router or a cluster.
+Filters are run for real, modules in check mode on a host without network. Where that says nothing, for want of a router
+or a cluster, the options are still judged by the specification that the module itself gives to Ansible.
 """
 
 from __future__ import annotations
@@ -25,6 +25,33 @@ from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 PROJECT = Path(__file__).resolve().parents[2]
 PREFIX = "homelab.lantern."
 COLLECTION = "ansible_collections.homelab.lantern"
+# What modules say whose examples take more than a host, by words of theirs.
+NEEDS = {
+    "cluster_health": "kubeconfig",
+    "cluster_objects": "kubeconfig",
+    "control_plane_announcers": "kubeconfig",
+    "dhcp_api_reservation": "reserve_api_url",
+    "dhcp_reservation": "Is Kea installed on this host",
+    "dnsmasq_reservation": "Is dnsmasq installed on this host",
+    "image": "Containerfile",
+    "loadbalancer_conflicts": "kubeconfig",
+    "loadbalancer_release": "kubeconfig",
+    "loadbalancer_services_info": "kubeconfig",
+    "node_announcing": "kubeconfig",
+    "node_drain": "kubeconfig",
+    "node_image": "No container runtime",
+    "openwrt_reservation": "Is it OpenWrt",
+    "pool_impact_info": "kubeconfig",
+    "reservation_proof": "knows no way there",
+    "strict_arp": "kubeconfig",
+}
+# No network, no container runtime, nothing in the place of a DHCP server's settings.
+ALONE = """
+ip link set lo up
+mount --make-rprivate /
+for folder in /run /etc/kea; do mount -t tmpfs tmpfs $folder; done
+exec "$@"
+"""
 # Of what AnsibleModule is given, what ArgumentSpecValidator takes as well.
 RULES = ("mutually_exclusive", "required_together", "required_one_of", "required_if", "required_by")
 TEMPLATE = re.compile(r"\{\{.*\}\}", re.DOTALL)
@@ -41,6 +68,7 @@ HOME = {
             "plan_result": "{{ lantern_pools | homelab.lantern.address_plan(lan=lantern_lan, router=lantern_router) }}",
             "services": {"services": [], "nodes": [], "pools": [], "controller": RUNS, "speaker": RUNS},
             "probes": {"results": []},
+            "vault_router_password": "secret",
             "summary": "{{ services | homelab.lantern.verify_summary(probes.results) }}",
         },
         "children": {
@@ -76,14 +104,22 @@ MODULE_TASKS = [
 ]
 
 
-def play(folder: Path, plays: list[dict[str, Any]], *options: str) -> subprocess.CompletedProcess[str]:
+def play(
+    folder: Path, plays: list[dict[str, Any]], *options: str, alone: bool = False
+) -> subprocess.CompletedProcess[str]:
     (folder / "home.json").write_text(json.dumps(HOME))
     (folder / "play.json").write_text(json.dumps(plays))
     environment = {key: value for key, value in os.environ.items() if not key.startswith("ANSIBLE_")}
+    enter = ["unshare", "--net", "--mount", "sh", "-ec", ALONE, "sh"] if alone else []
     return subprocess.run(
-        ["ansible-playbook", "--inventory=home.json", "play.json", *options],
+        [*enter, "ansible-playbook", "--inventory=home.json", "play.json", *options],
         capture_output=True, text=True, timeout=120, cwd=folder, stdin=subprocess.DEVNULL,
-        env={**environment, "ANSIBLE_COLLECTIONS_PATH": str(PROJECT / "playbooks/collections"), "ANSIBLE_NOCOLOR": "1"},
+        env={
+            **environment,
+            "HOME": str(folder),
+            "ANSIBLE_NOCOLOR": "1",
+            "ANSIBLE_COLLECTIONS_PATH": str(PROJECT / "playbooks/collections"),
+        },
     )  # fmt: skip
 
 
@@ -165,3 +201,28 @@ def test_the_filters_examples_run(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stdout + done.stderr
     assert "VARIABLE IS NOT DEFINED" not in done.stdout
     assert sum(map(int, re.findall(r" ok=(\d+)", done.stdout))) == len(tasks_of(items))
+
+
+def test_the_modules_examples_run_in_check_mode(tmp_path: Path) -> None:
+    tasks = [
+        {**task, "name": f"<{path.stem}> {task['name']}", "become": False, "ignore_errors": True}
+        for path in plugins("modules")
+        for task in tasks_of(examples(path))
+    ]
+    for task in tasks:
+        # What they would have found is in HOME.
+        if any(PREFIX + module in task for module in NEEDS):
+            task.pop("register", None)
+    done = play(tmp_path, [{"hosts": "node1", "gather_facts": False, "tasks": tasks}], "--check", alone=True)
+    assert done.returncode == 0, done.stdout + done.stderr
+    parts = re.findall(r"^TASK \[<(\w+)> (.*?)(?=^TASK |^PLAY RECAP)", done.stdout, re.MULTILINE | re.DOTALL)
+    assert len(parts) == len(tasks)
+    failed: dict[str, str] = {}
+    for module, said in parts:
+        if "fatal: [" in said:
+            failed[module] = failed.get(module, "") + said
+    assert sorted(failed) == sorted(NEEDS), {name: said for name, said in failed.items() if name not in NEEDS}
+    for module, words in NEEDS.items():
+        assert words in failed[module], failed[module]
+        # What a module does not expect it lets out in Python's own words.
+        assert not re.search(r"NoneType|Traceback|MODULE FAILURE", failed[module]), failed[module]
