@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 import pytest
-from lan import NETWORK, ROUTER, Lan
+from lan import NETWORK, ROUTER, Host, Lan
 from servers import SERVERS, Server, prepare
 
 POOL = ["192.168.2.150-192.168.2.159"]
@@ -70,6 +70,22 @@ def test_a_server_that_does_not_start_again_gets_its_former_files(lan: Lan, serv
     refused = server.reserve(lan.router, ranges=POOL, network=NETWORK, timeout=2)
     assert refused["failed"] and "no more memory" in refused["msg"] and "former files were put back" in refused["msg"]
     assert server.texts(lan.router) == before
+
+
+def test_a_server_that_has_stopped_is_part_of_what_is_put_in_order(lan: Lan, server: Server) -> None:
+    options = {"ranges": POOL, "network": NETWORK}
+    assert server.reserve(lan.router, **options)["changed"]
+    lan.router.run("sh", "-c", "p=$(cat /run/server.pid); kill $p; while kill -0 $p 2>/dev/null; do sleep 0.05; done")
+    assert server.reserve(lan.router, check=True, **options)["changed"]
+    assert not listening(lan.router), "check mode starts nothing"
+    done = server.reserve(lan.router, **options)
+    assert not done["failed"] and done["changed"] and done["files"] == [], done
+    assert listening(lan.router)
+    assert not server.reserve(lan.router, **options)["changed"]
+
+
+def listening(router: Host) -> bool:
+    return ":67 " in router.run("busybox", "netstat", "-lnu").stdout
 
 
 # A mistake that only the server itself can see; networkd has no test of its own.
