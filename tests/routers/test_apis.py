@@ -8,6 +8,7 @@ import copy
 import json
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -220,15 +221,19 @@ def test_a_router_that_does_not_answer_is_named(tmp_path: Path) -> None:
     assert refused["failed"] and "http://127.0.0.1:9" in refused["msg"] and "reserve_api_url" in refused["msg"]
 
 
-def test_keas_control_agent(lan: Lan) -> None:
+KEA_FILE = "/etc/kea/kea-dhcp4.conf"
+
+
+@pytest.fixture
+def kea(lan: Lan) -> Callable[..., dict[str, Any]]:
+    """The module, on a router with Kea and its control agent."""
     kea = SERVERS["kea"]
     if kea.missing:
         pytest.skip(f"needs the program {kea.missing}")
-    main = "/etc/kea/kea-dhcp4.conf"
     hook = lan.router.run("sh", "-c", "ls /usr/lib/*/kea/hooks/libdhcp_lease_cmds.so").stdout.strip()
     extra = f'"hooks-libraries": [ {{ "library": "{hook}" }} ],'
     extra += '"control-socket": { "socket-type": "unix", "socket-name": "/run/kea/kea4.sock" },'
-    text = kea.files[main].replace('"lease-database"', f'{extra} "lease-database"')
+    text = kea.files[KEA_FILE].replace('"lease-database"', f'{extra} "lease-database"')
     agent = {
         "Control-agent": {
             "http-host": "127.0.0.1",
@@ -237,13 +242,12 @@ def test_keas_control_agent(lan: Lan) -> None:
         }
     }
     kea.start(lan.router)
-    lan.router.write(main, text)
+    lan.router.write(KEA_FILE, text)
     lan.router.run("service", "kea", "restart")
     lan.router.write("/etc/kea/kea-ctrl-agent.conf", json.dumps(agent))
     lan.router.start("kea-ctrl-agent", "-c", "/etc/kea/kea-ctrl-agent.conf", log="agent.log")
     eventually(lambda: ":8000 " in lan.router.run("busybox", "netstat", "-lnt").stdout)
     eventually(lambda: ":67 " in lan.router.run("busybox", "netstat", "-lnu").stdout)
-    assert lan.client.lease("02:00:00:00:00:21", INSIDE) == INSIDE
 
     def module(*, check: bool = False, **options: Any) -> dict[str, Any]:
         options = {"server": "kea_api", "url": "http://127.0.0.1:8000", "ranges": POOL, "network": NETWORK, **options}
@@ -251,21 +255,35 @@ def test_keas_control_agent(lan: Lan) -> None:
             del options["ranges"]
         return lan.router.module("dhcp_api_reservation", check=check, **options)
 
-    before = lan.router.read(main)
-    planned = module(check=True, active_leases="ignore")
+    return module
+
+
+def test_keas_control_agent(lan: Lan, kea: Callable[..., dict[str, Any]]) -> None:
+    assert lan.client.lease("02:00:00:00:00:21", INSIDE) == INSIDE
+    before = lan.router.read(KEA_FILE)
+    planned = kea(check=True, active_leases="ignore")
     assert planned["changed"] and "192.168.2.149" in json.dumps(planned["diff"])
-    assert lan.router.read(main) == before
-    leased = module()
+    assert lan.router.read(KEA_FILE) == before
+    leased = kea()
     assert leased["failed"] and INSIDE in leased["msg"] and "02:00:00:00:00:21" in leased["msg"]
-    done = module(active_leases="ignore")
+    done = kea(active_leases="ignore")
     assert not done["failed"] and done["changed"] and done["handed_out"] == LEFT, done
     assert lan.prove(POOL, servers=[ROUTER])["verdict"] == "proven"
-    assert not module(active_leases="ignore")["changed"]
+    assert not kea(active_leases="ignore")["changed"]
     # It is in Kea's file too: a restart does not bring the pool back.
     lan.router.run("service", "kea", "restart")
     eventually(lambda: ":67 " in lan.router.run("busybox", "netstat", "-lnu").stdout)
     given = lan.client.lease("02:00:00:00:00:21", INSIDE)
     assert given and given not in [f"192.168.2.{number}" for number in range(150, 160)]
-    assert module(state="absent")["changed"]
-    assert not module(state="absent")["changed"]
+    assert kea(state="absent")["changed"]
+    assert not kea(state="absent")["changed"]
     assert lan.client.lease("02:00:00:00:00:22", INSIDE) == INSIDE
+
+
+def test_settings_that_kea_cannot_save_are_put_back(lan: Lan, kea: Callable[..., dict[str, Any]]) -> None:
+    # As where Kea's user may not write into /etc/kea.
+    lan.router.run("sh", "-c", f"rm {KEA_FILE} && mkdir {KEA_FILE}")
+    refused = kea(timeout=3)
+    assert refused["failed"] and "refuses to config-write" in refused["msg"], refused
+    assert "The former settings are in force again" in refused["msg"]
+    assert lan.client.lease("02:00:00:00:00:21", INSIDE) == INSIDE

@@ -156,11 +156,17 @@ class Api:
             time.sleep(POLL_SECONDS)
 
     def _put_back(self, before: dict[str, str], timeout: float) -> str:
+        problem = ""
         try:
             for request in self._driver.requests(self.documents(), before):
                 self.ask(request)
         except ApiError as error:
-            return f"Putting the former settings back failed as well: {error}"
-        if self._wait(lambda now: not contract.changes(before, now), timeout):
+            problem = str(error)
+        settled = self._wait(lambda now: not contract.changes(before, now), timeout)
+        if problem:
+            # One that cannot save its settings goes back to them all the same, and complains again.
+            outcome = "are in force again, but" if settled else "could not be put back"
+            return f"The former settings {outcome}: {problem}"
+        if settled:
             return "The former settings were put back."
         return "The former settings were sent, but are not in place; look at the router."
