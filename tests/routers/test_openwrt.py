@@ -61,7 +61,7 @@ class OpenWrt:
         status, arrow, text = done.stdout.partition(" => ")
         assert arrow, done.stdout + done.stderr
         result, _end = json.JSONDecoder().raw_decode(text)
-        return {"msg": "", **result, "failed": "FAILED" in status}
+        return {"msg": "", "shown": done.stdout, **result, "failed": "FAILED" in status}
 
 
 @pytest.fixture
@@ -72,9 +72,11 @@ def openwrt(lan: Lan) -> OpenWrt:
 def test_reserve_proof_undo(lan: Lan, openwrt: OpenWrt) -> None:
     assert lan.client.lease("02:00:00:00:00:21", INSIDE) == INSIDE
     refused = openwrt.reserve(ranges=POOL, network=NETWORK)
-    assert refused["failed"] and INSIDE in refused["msg"] and openwrt.settings == DHCP
+    assert refused["failed"] and INSIDE in refused["msg"] and "02:00:00:00:00:21" in refused["msg"]
+    assert openwrt.settings == DHCP
     planned = openwrt.reserve(check=True, ranges=POOL, network=NETWORK, active_leases="ignore")
     assert planned["changed"] and openwrt.settings == DHCP
+    assert "+\toption limit '50'" in planned["shown"]
 
     names = [{"name": "web", "addresses": ["192.168.2.150"]}]
     done = openwrt.reserve(ranges=POOL, network=NETWORK, active_leases="ignore", names=names)
@@ -116,6 +118,18 @@ def test_a_server_that_does_not_start_again_gets_its_former_settings(openwrt: Op
     assert refused["failed"] and "former settings were put back" in refused["msg"]
     assert "no more memory" in refused["msg"]
     assert openwrt.settings == DHCP
+
+
+def test_a_server_that_has_stopped_is_part_of_what_is_put_in_order(openwrt: OpenWrt) -> None:
+    options = {"ranges": POOL, "network": NETWORK}
+    assert openwrt.reserve(**options)["changed"]
+    openwrt.host.run(
+        "sh", "-c", "p=$(cat /run/dnsmasq.pid); kill $p; while kill -0 $p 2>/dev/null; do sleep 0.05; done"
+    )
+    assert openwrt.reserve(check=True, **options)["changed"]
+    assert openwrt.reserve(**options)["changed"]
+    assert ":67 " in openwrt.host.run("busybox", "netstat", "-lnu").stdout
+    assert not openwrt.reserve(**options)["changed"]
 
 
 def test_settings_that_uci_cannot_read_change_nothing(openwrt: OpenWrt) -> None:
