@@ -52,6 +52,8 @@ _LOOK_SECONDS = 1.0
 # What is under way may take this long to finish; the Lease of one that gives up has to expire, which takes longer.
 _DRAIN_SECONDS = 2.0
 _FLUSH_SECONDS = 0.5
+# A controller that stands by plans this long after something has changed.
+_REHEARSE_SECONDS = 5.0
 
 
 def run(settings: ControllerSettings) -> int:
@@ -94,6 +96,7 @@ class Controller:
             self._lease.may_write,
         )
         self._recall = Recall()
+        self._rehearsal: asyncio.TimerHandle | None = None
         # A term lasts from one change of leadership to the next; the state was read anew in the one that began then.
         self._term_began = 0.0
         self._read_in_term: float | None = None
@@ -149,7 +152,11 @@ class Controller:
         if self._unsynced():
             return
         pools = self._configuration.refresh().pools
-        if pools is None or not self._lease.may_write():
+        if pools is None:
+            return
+        if not self._lease.may_write():
+            if self._rehearsal is None:
+                self._rehearsal = asyncio.get_running_loop().call_later(_REHEARSE_SECONDS, self._rehearse)
             return
         if self._read_in_term != self._term_began:
             await self._take_over()
@@ -164,6 +171,16 @@ class Controller:
             self._count(pools, usage(pools, decided), decided)
             self._memory.want(remember(self._memory.current, decided, self._settings.memory_size))
         self._assigner.tell(decided)
+
+    def _rehearse(self) -> None:
+        """Plan as the leader does, so that the first plan of a term knows already who simply keeps what it has.
+
+        The machine may be busy just then: whoever has to compute for 60 ms waits for a second.
+        """
+        self._rehearsal = None
+        pools = self._configuration.current.pools
+        if pools is not None and not self._unsynced() and not self._lease.may_write():
+            plan(self._snapshot(pools), self._recall)
 
     async def _take_over(self) -> None:
         """Begin to lead: see the cluster as it is now, whatever the one before has done."""

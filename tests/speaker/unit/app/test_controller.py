@@ -13,6 +13,10 @@ import pytest
 from fakes.kube import FakeKube, raw
 from lantern.adapters.kube.api import ApiError
 from lantern.app.controller import Controller
+from lantern.core.allocate import plan
+from lantern.core.decisions import Plan
+from lantern.core.model import Snapshot
+from lantern.core.recall import Recall
 from lantern.settings import ControllerSettings
 
 SERVICES = "/api/v1/services"
@@ -319,6 +323,32 @@ def test_standby_that_takes_the_lease_lists_everything_anew_before_it_writes() -
 
     lease = {"metadata": {"name": "lantern-controller"}, "spec": {"holderIdentity": "a", "leaseDurationSeconds": 60}}
     run(scenario, existing=((POOLS, home("192.168.2.128/25")), (LEASES, lease)))
+
+
+def test_first_plan_of_a_term_knows_who_keeps_what_it_has(monkeypatch: pytest.MonkeyPatch) -> None:
+    known: list[tuple[bool, int]] = []
+
+    def spied(snapshot: Snapshot, recall: Recall) -> Plan:
+        decided = plan(snapshot, recall)
+        known.append((controllers[0]._lease.may_write(), len(recall._known)))
+        return decided
+
+    controllers: list[Controller] = []
+    monkeypatch.setattr("lantern.app.controller.plan", spied)
+    monkeypatch.setattr("lantern.app.controller._REHEARSE_SECONDS", 0.01)
+
+    async def scenario(kube: FakeKube, controller: Controller) -> None:
+        controllers.append(controller)
+        await until(lambda: known)
+        assert known == [(False, 0)] and not kube.patches
+        kube.put(LEASES, {"metadata": {"name": "lantern-controller"}, "spec": {"holderIdentity": ""}})
+        await until(lambda: len(known) > 1)
+        assert known[1] == (True, 1)
+
+    lease = {"metadata": {"name": "lantern-controller"}, "spec": {"holderIdentity": "a", "leaseDurationSeconds": 60}}
+    had = web(annotations={"metallb.io/ip-allocated-from-pool": "home"})
+    served = had | {"status": {"loadBalancer": {"ingress": [{"ip": "192.168.2.128"}]}}}
+    run(scenario, existing=((POOLS, home("192.168.2.128/25")), (SERVICES, served), (LEASES, lease)))
 
 
 def test_lease_that_was_given_back_needs_no_marks() -> None:
