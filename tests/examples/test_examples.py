@@ -37,6 +37,7 @@ NEEDS = {
     "loadbalancer_conflicts": "kubeconfig",
     "loadbalancer_release": "kubeconfig",
     "loadbalancer_services_info": "kubeconfig",
+    "metallb_takeover": "kubeconfig",
     "node_announcing": "kubeconfig",
     "node_drain": "kubeconfig",
     "node_image": "No container runtime",

@@ -50,7 +50,7 @@ def cluster_rows(info: dict[str, t.Any]) -> list[Row]:
     for name, seen in (("controller", info["controller"]), ("speaker", info["speaker"])):
         why = () if seen["ready"] else ("It was not deployed, or its pods fail: the stage shows their logs.",)
         told.append(Verdict(name, GOOD if seen["ready"] else BAD, seen["text"], why, deploy if why else ""))
-    if info["stale"]:
+    if info.get("stale"):
         why = ("Until it is corrected the last configuration without such a fault stays in force.",)
         told.append(Verdict("configuration", BAD, info["stale"], why, deploy))
     if info["pools"]:
