@@ -116,7 +116,7 @@ def test_conflicts_in_an_ipv6_lan():
         {"name": "a", "addresses": ["fd00:2::10-fd00:2::20"]},
         {"name": "b", "addresses": ["fd00:2::19-fd00:2::30"]},
     ]
-    lines = address_map(plan(pools, **dict(DUAL, pins={})))
+    lines = address_map(plan(pools, lan=DUAL["lan"], nodes=DUAL["nodes"], router=DUAL["router"], pins={}))
     for line in ("fd00:2::11 ! node1", "fd00:2::19-fd00:2::20 !", "fd00:2::19-fd00:2::30 P b"):
         assert line in [" ".join(told.split()) for told in lines]
 
@@ -134,7 +134,8 @@ def test_the_picture_has_a_ruler_for_each_lan():
         if "fd00:2::" in (mark.findtext(f"{SVG}title") or "")
     ]
     assert [title.partition(":")[0] for _x, title in sorted(marks)] == ["router", "node1", "lan", "default/web"]
-    apart = [after - before for (before, _), (after, _) in zip(sorted(marks), sorted(marks)[1:])]
+    places = sorted(place for place, _title in marks)
+    apart = [after - before for before, after in zip(places, places[1:])]
     assert min(apart) > 50
 
 
