@@ -79,11 +79,6 @@ if t.TYPE_CHECKING:  # pragma: no cover
 CILIUM_VERSIONS = ("cilium.io/v2", "cilium.io/v2alpha1")
 
 
-def kinded(found: list[dict[str, t.Any]], kind: str) -> list[dict[str, t.Any]]:
-    """Lists come without the kind in their items: put it back."""
-    return [dict(one, kind=kind) for one in found]
-
-
 def read(cluster: Cluster) -> implementations.Snapshot:
     """What the rules look at."""
 
@@ -95,9 +90,8 @@ def read(cluster: Cluster) -> implementations.Snapshot:
         return []
 
     return implementations.Snapshot(
-        workloads=kinded(cluster.list("apps/v1", "Deployment"), "Deployment")
-        + kinded(cluster.list("apps/v1", "DaemonSet"), "DaemonSet"),
-        pods=kinded(cluster.list("v1", "Pod"), "Pod"),
+        workloads=cluster.list("apps/v1", "Deployment") + cluster.list("apps/v1", "DaemonSet"),
+        pods=cluster.list("v1", "Pod"),
         nodes=cluster.list("v1", "Node"),
         cilium_pools=cilium("CiliumLoadBalancerIPPool"),
         cilium_policies=cilium("CiliumL2AnnouncementPolicy"),

@@ -71,8 +71,7 @@ def work(module: AnsibleModule) -> dict[str, t.Any]:
             continue
         metadata = service["metadata"]
         name = f"{metadata['namespace']}/{metadata['name']}"
-        subject = {"apiVersion": "v1", "kind": "Service", "metadata": metadata}
-        cluster.merge(subject, PATCH, subresource="status", dry_run=module.check_mode)
+        cluster.merge(service, PATCH, subresource="status", dry_run=module.check_mode)
         released.append(name)
         differences.append(
             {

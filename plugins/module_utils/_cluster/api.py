@@ -52,14 +52,16 @@ class Cluster:
     ) -> list[dict[str, t.Any]]:
         """All objects of a kind, in `namespace` or everywhere; [] if the kind is not served.
 
-        `selectors`: label_selector, field_selector.
+        `selectors`: label_selector, field_selector. Each object says its kind as if it had been read alone.
         """
         try:
             resource = self.resource(api_version, kind)
         except UnservedKindError:
             return []
         found = self._call("list", kind, True, resource.get, namespace=namespace, **selectors)
-        return [] if found is None else found.get("items") or []
+        items = [] if found is None else found.get("items") or []
+        # The API server leaves them out of a list's items.
+        return [dict(item, apiVersion=api_version, kind=kind) for item in items]
 
     def log(self, namespace: str, pod: str, container: str, lines: int, previous: bool = False) -> str:
         """The last lines of a container's log; "" if there is none or the node does not hand it out."""

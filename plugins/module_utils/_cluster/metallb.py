@@ -41,12 +41,9 @@ def take_over(cluster: Cluster, namespace: str, *, seconds: float, dry_run: bool
 
 
 def _workloads(cluster: Cluster) -> list[Manifest]:
-    found = [
-        dict(one, apiVersion="apps/v1", kind=kind)
-        for kind in ("Deployment", "DaemonSet")
-        for one in cluster.list("apps/v1", kind)
-    ]
-    return implementations.metallb_workloads(found)
+    return implementations.metallb_workloads(
+        cluster.list("apps/v1", "Deployment") + cluster.list("apps/v1", "DaemonSet")
+    )
 
 
 def _check(cluster: Cluster, workloads: list[Manifest], namespace: str) -> None:
@@ -69,13 +66,10 @@ def _check(cluster: Cluster, workloads: list[Manifest], namespace: str) -> None:
 def _without_webhooks(cluster: Cluster, namespace: str, seconds: float, dry_run: bool) -> list[Outcome]:
     """Nobody answers them any more, and until then the API server refuses to write any pool."""
     outcomes = []
-    for one in cluster.list("admissionregistration.k8s.io/v1", "ValidatingWebhookConfiguration"):
-        services = _services(one, namespace)
+    for configuration in cluster.list("admissionregistration.k8s.io/v1", "ValidatingWebhookConfiguration"):
+        services = _services(configuration, namespace)
         if services:
-            configuration = dict(
-                one, apiVersion="admissionregistration.k8s.io/v1", kind="ValidatingWebhookConfiguration"
-            )
-            doomed = [_named("Service", name, namespace) for name in sorted(services)] + [configuration]
+            doomed = [_service(name, namespace) for name in sorted(services)] + [configuration]
             outcomes += remove(cluster, doomed, owned_only=False, seconds=seconds, dry_run=dry_run)
     return outcomes
 
@@ -97,9 +91,8 @@ def _disown(cluster: Cluster, daemon_set: Manifest) -> None:
     labels = daemon_set["spec"]["selector"]["matchLabels"]
     selector = ",".join(f"{key}={value}" for key, value in labels.items())
     for pod in cluster.list("v1", "Pod", namespace, label_selector=selector):
-        named = _named("Pod", pod["metadata"]["name"], namespace)
-        cluster.merge(named, {"metadata": {"labels": {GENERATION_LABEL: None}}})
+        cluster.merge(pod, {"metadata": {"labels": {GENERATION_LABEL: None}}})
 
 
-def _named(kind: str, name: str, namespace: str) -> Manifest:
-    return {"apiVersion": "v1", "kind": kind, "metadata": {"name": name, "namespace": namespace}}
+def _service(name: str, namespace: str) -> Manifest:
+    return {"apiVersion": "v1", "kind": "Service", "metadata": {"name": name, "namespace": namespace}}

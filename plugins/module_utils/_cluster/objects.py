@@ -190,11 +190,10 @@ def prune(cluster: Cluster, manifests: list[Manifest], kinds: list[dict[str, str
     for one in kinds:
         selector = f"{OWNER_LABEL}={OWNER}"
         for found in cluster.list(one["api_version"], one["kind"], one["namespace"], label_selector=selector):
-            named = dict(found, apiVersion=one["api_version"], kind=one["kind"])
-            name = named["metadata"]["name"]
-            if (one["kind"], one["namespace"], name) not in wanted and not _adopted(named):
-                cluster.delete(named, dry_run=dry_run)
-                outcomes.append(Outcome(messages.name_of(named), cleaned(named), None))
+            name = found["metadata"]["name"]
+            if (one["kind"], one["namespace"], name) not in wanted and not _adopted(found):
+                cluster.delete(found, dry_run=dry_run)
+                outcomes.append(Outcome(messages.name_of(found), cleaned(found), None))
     return outcomes
 
 

@@ -65,10 +65,7 @@ class FakeCluster:
             on_node = selectors.get("field_selector", "").partition("spec.nodeName=")[2]
             matches = matches and on_node in ("", (one.get("spec") or {}).get("nodeName"))
             if matches and found_kind == kind and namespace in (None, found_namespace):
-                listed = copy.deepcopy(one)
-                listed.pop("kind")  # as in a real list
-                listed.pop("apiVersion", None)
-                found.append(listed)
+                found.append(dict(copy.deepcopy(one), apiVersion=api_version))
         return found
 
     def apply(self, manifest: Object, *, dry_run: bool = False) -> Object:

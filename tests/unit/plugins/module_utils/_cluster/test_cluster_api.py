@@ -97,6 +97,15 @@ def test_what_does_not_exist_is_none_or_empty_and_deleting_it_is_fine():
     assert unserved._client.calls == []
 
 
+def test_objects_of_a_list_say_their_kind_as_those_that_are_read_alone():
+    listed = [{"metadata": {"name": "p"}}, {"metadata": {"name": "q"}}]
+    found = cluster(Library({"kind": "PodList", "items": listed})).list("v1", "Pod", "ns")
+    assert [(one["apiVersion"], one["kind"], one["metadata"]["name"]) for one in found] == [
+        ("v1", "Pod", "p"),
+        ("v1", "Pod", "q"),
+    ]
+
+
 def test_other_refusals_are_explained():
     with pytest.raises(RefusedError, match="Cannot apply Pod ns/p: no. The user of this kubeconfig lacks") as caught:
         cluster(Library(refusal(403))).apply(MANIFEST)
