@@ -326,8 +326,7 @@ class Failover:
 
     def _follow_in_use(self) -> None:
         """Remember beyond their owners' deaths which addresses a stranger has, until one of us announces them."""
-        told = [word for word in self._watch.speakers.values() if word.in_use]
-        if told or self._in_use or self._awaited:
+        if self._in_use or self._awaited or any(word.in_use for word in self._watch.speakers.values()):
             words = tuple(self.speakers.values())
             suspects = self._awaited.union(*(word.in_use for word in words))
             self._awaited = frozenset(packed for packed in suspects if self._is_awaited(packed, words))
