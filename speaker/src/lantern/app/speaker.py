@@ -214,9 +214,11 @@ class Speaker:
     def _announce(self, decided: Decision) -> None:
         """Put a decision into force, and tell of it."""
         if self._decided is None or self._decided.claims != decided.claims:
-            in_use = self._election.machine.in_use if self._election is not None else frozenset()
+            machine = self._election.machine if self._election is not None else None
+            fresh = self._fresh.addresses(by_hash=machine is not None and machine.by_hash)
+            in_use = machine.in_use if machine is not None else frozenset()
             anyway = [claim.address for claim in decided.claims if claim.service.announced_anyway]
-            self._announcer.apply(claims_by_address(decided), fresh=self._fresh.addresses | in_use, forced=anyway)
+            self._announcer.apply(claims_by_address(decided), fresh=fresh | in_use, forced=anyway)
         self._decided = decided
         self._fresh.decided(decided, self._is_owned)
         self._tell(decided)

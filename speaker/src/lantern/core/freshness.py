@@ -1,10 +1,10 @@
 # Copyright (c) 2026, Lantern contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Which addresses nobody of the cluster has announced yet, and which therefore are probed before they are.
+"""Which addresses nobody of the cluster is known to have announced yet: they are probed before they are announced.
 
-Known by watching: an address is fresh from when it appears in a Service's status until a node is elected for it. What
-was there when this process started is taken for announced, by this node before its restart or by another one, so that
-neither a restart nor a failover is slowed down.
+Known by watching: an address is fresh from when it appears in a Service's status until a node is elected for it. So is
+what was there when this process started, until another node is heard of that owns it: after the whole home was without
+power another host may have it. A failover is not slowed down by that.
 """
 
 from __future__ import annotations
@@ -38,6 +38,8 @@ class FreshAddresses:
         self._holders: dict[Address, set[ServiceKey]] = {}
         """Which Services have an address; derived from those."""
         self._fresh: set[Address] = set()
+        self._early: set[Address] = set()
+        """Those of them that were there at the start."""
 
     def observe(self, services: tuple[Service, ...]) -> None:
         """Take note of all Services as they are now."""
@@ -46,10 +48,9 @@ class FreshAddresses:
         self._listed = services
         before, now = self._services, {service.key: service for service in services}
         self._services = now
-        appeared = self._follow(before or {}, now)
-        if before is not None:
-            self._fresh |= appeared
+        self._fresh |= self._follow(before or {}, now)
         self._fresh &= self._holders.keys()
+        self._early = set(self._fresh) if before is None else self._early & self._fresh
 
     def _follow(self, before: Mapping[ServiceKey, Service], now: Mapping[ServiceKey, Service]) -> set[Address]:
         """Bring the holders up to date; the addresses that nobody had before."""
@@ -69,14 +70,18 @@ class FreshAddresses:
                 del self._holders[address]
         return {address for address, held in was_held.items() if not held and address in self._holders}
 
-    @property
-    def addresses(self) -> Set[Address]:
-        """Those that are fresh."""
-        return frozenset(self._fresh)
+    def addresses(self, *, by_hash: bool) -> Set[Address]:
+        """Those that are fresh.
+
+        `by_hash`: MetalLB's election is in force. Its speakers tell nobody what they own, and go on with it until they
+        hear of this one: what was there at the start is theirs.
+        """
+        return frozenset(self._fresh - self._early if by_hash else self._fresh)
 
     def decided(self, decision: Decision, is_owned: Callable[[Address], bool]) -> None:
         """A decision is in force. `is_owned`: whether another node announces what this one leaves to it."""
         self._fresh -= {address for address in self._fresh if self._is_announced(address, decision, is_owned)}
+        self._early &= self._fresh
 
     def _is_announced(self, address: Address, decision: Decision, is_owned: Callable[[Address], bool]) -> bool:
         for key in self._holders[address]:
