@@ -268,6 +268,15 @@ def test_new_address_that_a_stranger_has_waits(cluster: ApiServer, lan: Lan, spe
     assert "lantern_l2_in_use_elsewhere 0.0" in running.get("/metrics")[1]
 
 
+def test_stranger_has_taken_an_address_while_no_speaker_ran(cluster: ApiServer, lan: Lan, speaker: Start) -> None:
+    ip("-n", lan.client, "address", "add", f"{VIP}/32", "dev", "eth0")
+    speaker()
+    eventually(lambda: [item for item in events(cluster) if item["reason"] == "addressInUse"], 3, "an event")
+    assert not announcers(cluster)
+    ip("-n", lan.client, "address", "delete", f"{VIP}/32", "dev", "eth0")
+    eventually(lambda: answers(lan), 13, "an answer")
+
+
 def test_new_address_that_a_stranger_has_is_announced_anyway_when_told_to(
     cluster: ApiServer, lan: Lan, speaker: Start
 ) -> None:
