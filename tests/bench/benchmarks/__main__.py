@@ -18,14 +18,15 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+from homelab import demo
 from homelab.shell import LabError, paint, stage
 
 from . import clients, kept, lab, machine, metallb, picture, report
 from .api import ClusterApi, RefusedError
 from .audit import start as start_audit
 from .catalogue import scenarios
-from .contenders import CONTENDERS, NOBODY, Contender
-from .scenario import Extent, Scenario
+from .contenders import CONTENDERS, LANTERN, NOBODY, Contender
+from .scenario import Extent, Lab, Scenario
 from .session import Session, load
 
 MICRO = ("allocate", "libraries")
@@ -107,8 +108,8 @@ def _measure(options: argparse.Namespace) -> dict[str, Any]:
     file = lab.folder() / f"results-{datetime.datetime.now():%Y%m%d-%H%M%S}.json"
     for run in range(1, options.runs + 1 if chosen else 1):
         # In turn, so that what else the machine does meets all of them.
-        for name, contender in itertools.product(dict.fromkeys(scenario.lab for scenario in chosen), contenders):
-            wanted = [item for item in chosen if item.lab == name and _is_due(item, contender, run)]
+        for place, contender in itertools.product(dict.fromkeys(scenario.lab for scenario in chosen), contenders):
+            wanted = [item for item in chosen if item.lab == place and _is_due(item, contender, run)]
             results["sessions"] += [_session(contender, wanted, run)] if wanted else []
             file.write_text(json.dumps(results, indent=1))
     if "allocate" in options.rows:
@@ -123,17 +124,23 @@ def _measure(options: argparse.Namespace) -> dict[str, Any]:
 def _is_due(scenario: Scenario, contender: Contender, run: int) -> bool:
     if contender is NOBODY:
         return scenario.name == FLOOR
+    if contender is not LANTERN and not scenario.lab.deployed:
+        return False
     return run == 1 or not scenario.once
 
 
 def _session(contender: Contender, wanted: list[Scenario], run: int) -> dict[str, Any]:
     print(paint(f"{contender.title}, run {run}", "1"))
     busy = load()
-    with _lab():
+    place = wanted[0].lab
+    with _lab(place):
         api = ClusterApi.of_lab()
         with stage("the API server keeps an audit log"):
             audit = start_audit(api)
-        contender.deploy()
+        if place.deployed:
+            contender.deploy()
+        else:
+            demo.fetch()
         session = Session.begin(contender, api, audit)
         for scenario in wanted:
             _run(session, scenario)
@@ -143,10 +150,10 @@ def _session(contender: Contender, wanted: list[Scenario], run: int) -> dict[str
 
 
 @contextlib.contextmanager
-def _lab() -> Iterator[None]:
+def _lab(place: Lab) -> Iterator[None]:
     lab.use(os.environ.get("LAB_NAME", "bench-run"))
     with stage("a new lab"):
-        lab.up()
+        lab.up(lan=place.lan, nodes=place.nodes)
     try:
         yield
     finally:

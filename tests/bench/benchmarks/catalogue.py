@@ -6,14 +6,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from . import controller, failover, handover, partition, speaker
+from . import controller, failover, handover, partition, playbook, speaker
 from .figures import Row
 from .scenario import Extent, Scenario
 
 
 def scenarios(extent: Extent) -> tuple[Scenario, ...]:
     """Those that share a lab in the order they build on each other."""
-    return (*controller.scenarios(extent.sizes), *_failover(extent), *speaker.scenarios(extent))
+    return (*controller.scenarios(extent.sizes), *_failover(extent), *speaker.scenarios(extent), *playbook.scenarios())
 
 
 def _failover(extent: Extent) -> tuple[Scenario, ...]:
@@ -25,6 +25,7 @@ def tables(extent: Extent) -> Iterable[tuple[str, list[Row]]]:
     yield "Addresses for Services", _rows(controller.scenarios(extent.sizes))
     yield "Failover", _rows(_failover(extent))
     yield "Answering", _rows(speaker.scenarios(extent))
+    yield "Playbook", _rows(playbook.scenarios())
     yield "Deciding", list(controller.MICRO_ROWS)
 
 

@@ -5,7 +5,6 @@
 from __future__ import annotations
 
 import ipaddress
-import os
 import re
 import subprocess
 import time
@@ -15,7 +14,7 @@ from dataclasses import dataclass
 from homelab import demo
 from homelab.shell import LabError, stage
 
-from . import lab, metallb
+from . import lab, metallb, play
 
 # Webhooks answer only some seconds after their pod is Ready.
 WEBHOOK_SECONDS = 90
@@ -50,14 +49,8 @@ def _lantern_version() -> str:
 
 def _deploy_lantern() -> None:
     demo.fetch()
-    log = lab.folder() / "site.log"
-    env = {**os.environ, "ANSIBLE_NOCOLOR": "1", "ANSIBLE_FORCE_COLOR": "0"}
-    with stage("ansible-playbook playbooks/site.yml"), log.open("w") as out:
-        command = [lab.LAB, "ansible-playbook", "playbooks/site.yml"]
-        done = subprocess.run(command, cwd=lab.PROJECT, env=env, stdout=out, stderr=subprocess.STDOUT)
-    if done.returncode:
-        tail = "\n".join(log.read_text().splitlines()[-25:])
-        raise LabError(f"site.yml failed:\n{tail}\nwhole log: {log}")
+    with stage("ansible-playbook playbooks/site.yml"):
+        play.site()
 
 
 def _build_metallb() -> None:

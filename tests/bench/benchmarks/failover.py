@@ -13,10 +13,10 @@ from dataclasses import dataclass
 from . import lab, lan, pods, processes
 from .figures import Row, quantile
 from .front import Front, Pair, repeated
-from .scenario import Extent, Scenario
+from .scenario import Extent, Lab, Scenario
 from .session import Session
 
-LAB = "failover"
+LAB = Lab(name="failover")
 CLIENTS = {"cached": "client with a neighbour entry", "fresh": "client without one"}
 LEAD_SECONDS = 1.0
 # It is over when pages have come for so long without a longer gap, and not before the shortest time has passed.

@@ -8,8 +8,23 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Self
 
+from . import lab
 from .figures import Row
 from .session import Session
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Lab:
+    """A lab that scenarios share. They follow each other in it, and build on what those before have made."""
+
+    name: str
+    lan: str = lab.LAN
+    nodes: int = lab.NODES
+    deployed: bool = True
+    """The contender is in it before the first of them. Else they put Lantern there, and are about nobody else."""
+
+
+ADDRESSES = Lab(name="addresses")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -19,8 +34,7 @@ class Scenario:
     name: str
     rows: tuple[Row, ...]
     measure: Callable[[Session], None]
-    lab: str = "addresses"
-    """Scenarios that name the same one follow each other in one lab, and build on what those before have made."""
+    lab: Lab = ADDRESSES
     once: bool = False
     """It repeats by itself often enough: measured in the first run only."""
 

@@ -17,11 +17,11 @@ from homelab.shell import LabError
 
 from . import lab, lan
 from .figures import Row, quantile
-from .scenario import Extent, Scenario
+from .scenario import Extent, Lab, Scenario
 from .services import until
 from .session import Session
 
-LAB = "speaker"
+LAB = Lab(name="speaker")
 QUESTIONS = 3000
 PAUSE_SECONDS = 0.002
 FLOODS, FLOOD_SECONDS = 3, 4.0

@@ -152,6 +152,16 @@ def test_rows_about_speakers_have_tables_of_their_own(results: dict[str, Any]) -
     assert _row(page, "ARP with 1,000 addresses, answers")[3:] == ["≥ 12,000 ✓", "12,500", "12,000", "1.04×"]
 
 
+def test_the_playbook_has_a_table_of_its_own(results: dict[str, Any]) -> None:
+    results["sessions"] += [_session("lantern", 1, site_first=120.0, site_again=41.0, site_changed=0)]
+    results["sessions"][-1]["samples"] = {"site_again": [40.0, 41.0, 42.0]}
+    page = report.markdown(results)
+    assert "## Playbook" in page
+    assert _row(page, "`site.yml`, all stages, first run")[2:] == ["s", "", "120", "–", ""]
+    assert _row(page, "The same, run again")[2:] == ["s", "≤ 45 ✓", "41, 3 times", "–", ""]
+    assert _row(page, "The same, changed by it")[2:] == ["tasks", "0 ✓", "0", "–", ""]
+
+
 def test_what_is_measured_is_kept_with_the_results() -> None:
     extent = Extent(sizes=(100,), failovers=4, impaired_minutes=1)
     assert Extent.of(extent.options()) == extent
