@@ -4,9 +4,7 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
-import subprocess
 import time
 from collections.abc import Iterator
 from typing import Any
@@ -14,6 +12,7 @@ from typing import Any
 import pytest
 import yaml
 from conftest import PROJECT, Home
+from visitors import asking
 
 REPLACE = ("--extra-vars", "lantern_replace_metallb=true")
 SERVICES = ("web", "shop", "wiki", "mail")
@@ -23,32 +22,6 @@ POOLS = [
 ]
 # MetalLB's part of the benchmark builds it, and has its images and manifests.
 INSTALL = "from benchmarks import contenders, lab; lab.use({name!r}); contenders.METALLB.{step}()"
-# Asks for one page after the other until it is told to stop, and tells what came of it.
-ASKING = """
-import json, sys, threading, time, urllib.request
-over, told = threading.Event(), {}
-def ask(address):
-    asked = failed = 0
-    longest, last = 0.0, time.monotonic()
-    while not over.is_set():
-        asked += 1
-        try:
-            urllib.request.urlopen(f"http://{address}/", timeout=1).read()
-            longest, last = max(longest, time.monotonic() - last), time.monotonic()
-        except OSError:
-            failed += 1
-        time.sleep(0.05)
-    told[address] = {"asked": asked, "failed": failed, "longest": longest}
-threads = [threading.Thread(target=ask, args=[address]) for address in sys.argv[1:]]
-for thread in threads:
-    thread.start()
-print("asking", flush=True)
-sys.stdin.readline()
-over.set()
-for thread in threads:
-    thread.join()
-print(json.dumps(told))
-"""
 LONGEST_SECONDS = 1.5
 
 pytestmark = pytest.mark.timeout(900)
@@ -92,20 +65,6 @@ def _images(home: Home) -> set[str]:
     return {pod["spec"]["containers"][0]["image"].partition(":")[0] for pod in pods}
 
 
-@contextlib.contextmanager
-def _asking(home: Home, addresses: list[str]) -> Iterator[dict[str, dict[str, float]]]:
-    """Filled when the body is over: what became of the pages of each address."""
-    told: dict[str, dict[str, float]] = {}
-    command = [f"{PROJECT}/tests/lab/lab", "exec", "client", "--", "python3", "-c", ASKING, *addresses]
-    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
-    with subprocess.Popen(command, env=home.environment, text=True, **pipes) as client:
-        assert client.stdout is not None and client.stdout.readline() == "asking\n"
-        try:
-            yield told
-        finally:
-            told.update(json.loads(client.communicate("stop\n")[0]))
-
-
 def test_it_is_refused_unless_asked_for(metallb: Home) -> None:
     run = metallb.site()
     text = " ".join(run.output.split())
@@ -134,7 +93,7 @@ def test_check_mode_tells_what_would_go(metallb: Home) -> None:
 
 def test_it_takes_metallb_s_place_while_the_pages_are_used(metallb: Home) -> None:
     before = _addresses(metallb)
-    with _asking(metallb, list(before.values())) as pages:
+    with asking(metallb, list(before.values())) as pages:
         run = metallb.site(*REPLACE)
     assert run.returncode == 0, run.output
     assert _images(metallb) == {"localhost/lantern"}
