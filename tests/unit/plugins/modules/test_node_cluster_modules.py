@@ -181,6 +181,19 @@ def test_a_node_that_people_made_unschedulable_stays_so(monkeypatch):
     assert cluster.get("v1", "Node", "n3")["spec"]["unschedulable"]
 
 
+def test_what_an_interrupted_run_left_is_told_from_what_people_made_unschedulable(monkeypatch):
+    theirs, ours = node("n3", "192.168.2.13"), node("n4", "192.168.2.14")
+    theirs["spec"]["unschedulable"] = True
+    cluster = on(monkeypatch, node_drain, cluster_with_pods(theirs, ours))
+    cluster.merge(node_drain.manifest("n4"), draining.cordon_patch(True))
+    looked = run(node_drain, monkeypatch, check=True, state="restored", **KUBECONFIG)
+    assert looked["nodes"] == ["n4"] and cluster.get("v1", "Node", "n4")["spec"]["unschedulable"]
+    assert run(node_drain, monkeypatch, state="restored", **KUBECONFIG)["nodes"] == ["n4"]
+    assert "unschedulable" not in cluster.get("v1", "Node", "n4")["spec"]
+    assert cluster.get("v1", "Node", "n4")["metadata"]["annotations"] == {}
+    assert cluster.get("v1", "Node", "n3")["spec"]["unschedulable"]
+
+
 def test_a_budget_that_forbids_it_leaves_the_node_as_it_was(monkeypatch):
     cluster = on(monkeypatch, node_drain, cluster_with_pods())
     cluster.never_gone.add("web")
