@@ -64,6 +64,7 @@ class Box:
     powered: bool = True
     plugged: bool = True
     frozen: bool = False
+    firewalled: bool = False
     left: bool = False
     announced: set[Address] = field(default_factory=set)
     log: list[tuple[float, object]] = field(default_factory=list)
@@ -147,6 +148,11 @@ class LanWorld:
         box.plugged = True
         self._input(box, lambda: box.failover.set_interfaces({"eth0": box.mac}, now=self._clock(box)))
         self._at(self.now + self.rng.uniform(1, 10), self._gossip)
+
+    def firewall(self, box: Box) -> None:
+        """Nothing of gossip's ports comes or goes; ARP, which no firewall looks at, does."""
+        box.firewalled = True
+        self._at(self.now + GOSSIP_DEATH_SECONDS, self._gossip)
 
     def freeze(self, box: Box, seconds: float) -> None:
         """Stop the process for a while; what arrives meanwhile waits."""
@@ -238,6 +244,9 @@ class LanWorld:
         side = self._sides.get(one.name, 0) == self._sides.get(other.name, 0)
         return side and one.powered and other.powered and one.plugged and other.plugged
 
+    def _talk(self, one: Box, other: Box) -> bool:
+        return self._reach(one, other) and not one.firewalled and not other.firewalled
+
     def _account(self) -> None:
         """Book the time since the last change of anything that matters."""
         passed, self._accounted = self.now - self._accounted, self.now
@@ -265,7 +274,7 @@ class LanWorld:
             for other in self.boxes.values():
                 if other is box or other.left:
                     continue
-                answers = self._reach(box, other) and not other.frozen
+                answers = self._talk(box, other) and not other.frozen
                 members[other.name] = Presence.SPEAKER if answers else Presence.FAILED
             members |= dict.fromkeys(self._foreign, Presence.FOREIGN)
             self._input(box, lambda box=box, members=members: box.failover.set_members(members, now=self._clock(box)))
@@ -332,7 +341,7 @@ class LanWorld:
         self._at(self.now + self.rng.uniform(*self.link.delay_seconds), lambda: self._arrive(sender, receiver, data))
 
     def _arrive(self, sender: Box, receiver: Box, data: bytes) -> None:
-        if self._reach(sender, receiver):
+        if self._talk(sender, receiver):
             name = sender.name
             self._input(receiver, lambda: receiver.failover.receive(name, data, now=self._clock(receiver)))
 

@@ -146,6 +146,18 @@ def test_owner_that_was_only_frozen_yields_at_once_and_takes_nothing_back(seed: 
     assert not victim.announced and {box.name: box.announced for box in rest} == after
 
 
+@pytest.mark.parametrize(("size", "vips"), [(3, 1), (3, 9), (5, 3), (7, 20)])
+def test_owner_that_only_the_lan_hears_is_left_alone(size: int, vips: int) -> None:
+    for seed in range(5):
+        world, boxes = settled(seed, size, vips)
+        owner_box = max(boxes, key=lambda box: len(box.announced))
+        world.firewall(owner_box)
+        world.run(20)
+        others = [box for box in boxes if box is not owner_box]
+        assert any(box.seen(HeldBack) for box in others)
+        assert world.longest_gap == 0 and not [event for box in others for event in box.seen(Took)]
+
+
 def test_node_that_comes_back_gets_its_share_after_the_hold_time_without_a_gap() -> None:
     world, (victim, *_) = settled(7)
     world.power_off(victim)

@@ -405,10 +405,14 @@ class Failover:
     # Who is asked before a speaker is held for dead.
 
     def _ask_lan(self, peer: str, now: float) -> None:
-        """Ask for some VIPs that this node would inherit. Who inherits nothing does no harm by a wrong verdict."""
+        """Ask for some of the peer's VIPs that this node may have, first for those that it would inherit.
+
+        Who inherits nothing asks too: its verdict makes it the next in line for what the heirs, who have heard the
+        peer, leave alone.
+        """
         word = self._watch.bulletin(peer)
         asked: dict[Address, frozenset[str] | None] = {}
-        for key in self._inherited(peer, word) if word is not None else ():
+        for key in self._inherited_first(peer, word) if word is not None else ():
             vip = self._index.vips.get(key)
             fit = self._index.fit(vip.services[0]) if vip is not None else None
             if vip is not None and fit is not None and all(item.node != self._me for item in fit.candidates):
@@ -421,11 +425,9 @@ class Failover:
         else:
             self._watch.wire(peer, answered=False, now=now)
 
-    def _inherited(self, peer: str, word: Bulletin) -> list[VipKey]:
-        if self.by_hash:
-            return list(word.tenures)
-        heirs = self._succession.inheritance(peer, self._index.vips, self.speakers)
-        return [key for key, node in heirs.items() if node == self._me]
+    def _inherited_first(self, peer: str, word: Bulletin) -> list[VipKey]:
+        heirs = {} if self.by_hash else self._succession.inheritance(peer, self._index.vips, self.speakers)
+        return sorted(word.tenures, key=lambda key: heirs.get(key) != self._me)
 
     def _macs_of(self, peer: str) -> set[bytes]:
         word = self._watch.bulletin(peer)
