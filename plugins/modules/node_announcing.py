@@ -27,13 +27,12 @@ attributes:
     support: none
 options:
   node:
-    description: Name of the node.
+    description: Name of the node. Required with O(state=withheld).
     type: str
-    required: true
   state:
     description:
       - V(withheld) keeps the node from announcing.
-      - V(allowed) lets it announce again if this module kept it from that.
+      - V(allowed) lets it announce again if this module kept it from that. Without O(node), all such nodes.
     type: str
     choices: [allowed, withheld]
     default: withheld
@@ -49,10 +48,11 @@ EXAMPLES = r"""
 """
 
 RETURN = r"""
-node:
-  description: Name of the node.
+nodes:
+  description: The nodes that were changed.
   returned: success
-  type: str
+  type: list
+  elements: str
 """
 
 import typing as t
@@ -85,22 +85,29 @@ def patch(node: dict[str, t.Any], state: str) -> dict[str, t.Any] | None:
     return None
 
 
-def bring(cluster: Cluster, name: str, state: str, check: bool) -> dict[str, t.Any]:
-    """What exit_json gets."""
-    node = cluster.get("v1", "Node", name)
-    if node is None:
-        raise ClusterError(f"The cluster has no node {name}: `kubectl get nodes` lists those that it has.")
-    wanted = patch(node, state)
-    if wanted is not None:
-        named = {"apiVersion": "v1", "kind": "Node", "metadata": {"name": name}}
-        cluster.merge(named, wanted, dry_run=check)
-    return {"changed": wanted is not None, "node": name}
+def bring(cluster: Cluster, name: str | None, state: str, check: bool) -> dict[str, t.Any]:
+    """What exit_json gets. No `name`: all nodes."""
+    if name is None and state == "withheld":
+        raise ClusterError("state withheld takes one node away: say which one by node.")
+    nodes = cluster.list("v1", "Node")
+    if name is not None:
+        nodes = [node for node in nodes if node["metadata"]["name"] == name]
+        if not nodes:
+            raise ClusterError(f"The cluster has no node {name}: `kubectl get nodes` lists those that it has.")
+    changed = []
+    for node in nodes:
+        wanted = patch(node, state)
+        if wanted is not None:
+            named = {"apiVersion": "v1", "kind": "Node", "metadata": {"name": node["metadata"]["name"]}}
+            cluster.merge(named, wanted, dry_run=check)
+            changed.append(node["metadata"]["name"])
+    return {"changed": bool(changed), "nodes": changed}
 
 
 def main() -> None:
     module = AnsibleModule(
         argument_spec=argument_spec(
-            node={"type": "str", "required": True},
+            node={"type": "str"},
             state={"type": "str", "choices": ["allowed", "withheld"], "default": "withheld"},
         ),
         mutually_exclusive=MUTUALLY_EXCLUSIVE,

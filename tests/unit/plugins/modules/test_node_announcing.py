@@ -19,8 +19,9 @@ def cluster(monkeypatch):
     return found
 
 
-def bring(monkeypatch, state, check=False, node="n1"):
-    return run(node_announcing, monkeypatch, check=check, kubeconfig="/nowhere", node=node, state=state)
+def bring(monkeypatch, state, check=False, **options):
+    options.setdefault("node", "n1")
+    return run(node_announcing, monkeypatch, check=check, kubeconfig="/nowhere", state=state, **options)
 
 
 def labels(cluster):
@@ -44,3 +45,16 @@ def test_a_label_of_somebody_else_stays(cluster, monkeypatch):
 def test_an_unknown_node_is_named(cluster, monkeypatch):
     result = bring(monkeypatch, "withheld", node="n9")
     assert result["failed"] and "n9" in result["msg"]
+
+
+def test_all_that_an_interrupted_run_left_are_allowed_again(cluster, monkeypatch):
+    cluster.put({"kind": "Node", "metadata": {"name": "n2", "labels": {LABEL: ""}}})
+    bring(monkeypatch, "withheld")
+    assert bring(monkeypatch, "allowed", check=True, node=None)["nodes"] == ["n1"] and LABEL in labels(cluster)
+    assert bring(monkeypatch, "allowed", node=None)["nodes"] == ["n1"] and labels(cluster) == {"kept": "yes"}
+    assert LABEL in cluster.get("v1", "Node", "n2")["metadata"]["labels"], "people excluded it"
+
+
+def test_whom_to_withhold_has_to_be_said(cluster, monkeypatch):
+    result = bring(monkeypatch, "withheld", node=None)
+    assert result["failed"] and "say which one by node" in result["msg"]
