@@ -126,7 +126,7 @@ class Host:
         for process in self.processes:
             process.wait()
         self._holder.kill()
-        self._holder.wait()
+        self._holder.communicate()
 
     def _processes_inside(self) -> list[int]:
         own = os.stat(f"/proc/{self.pid}/ns/net").st_ino
