@@ -59,6 +59,7 @@ class Reason(Enum):
     NO_INTERFACE = "noInterface"
     NO_CARRIER = "noCarrier"
     NODE_ADDRESS_LOST = "nodeAddressLost"
+    PROBING = "probing"
     IN_USE_ELSEWHERE = "inUseElsewhere"
     NO_SPEAKER = "noSpeaker"
     STARTING = "speakerStarting"
@@ -113,6 +114,7 @@ _MEANINGS: dict[Reason, str] = {
     Reason.NO_INTERFACE: "none of the interfaces that the L2Advertisement names exists on this node",
     Reason.NO_CARRIER: "no interface for the address has a carrier on this node",
     Reason.NODE_ADDRESS_LOST: "the node has lost its own address, by which the other nodes reach it",
+    Reason.PROBING: "whether a host outside the cluster has the address is being asked",
     Reason.IN_USE_ELSEWHERE: "a host outside the cluster has the address",
     Reason.NO_SPEAKER: "no speaker is heard on the node",
     Reason.STARTING: "this speaker has just started and does not know yet what the others announce",

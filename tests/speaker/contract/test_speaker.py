@@ -79,6 +79,11 @@ def announcers(cluster: ApiServer) -> list[str]:
     return [item["status"]["node"] for item in cluster.get(l2_statuses_path(NAMESPACE))["items"] if "status" in item]
 
 
+def assignments(cluster: ApiServer) -> int:
+    """How often it was told that the Service is announced."""
+    return len([item for item in events(cluster) if item["reason"] == "nodeAssigned"])
+
+
 def answers(lan: Lan, seconds: float = 1.0) -> bool:
     """Whether the LAN host's kernel gets an answer for the VIP."""
     lan.forget(VIP)
@@ -250,6 +255,7 @@ def test_stranger_with_the_same_address_is_told_by_an_event(cluster: ApiServer, 
 def test_new_address_that_a_stranger_has_waits(cluster: ApiServer, lan: Lan, speaker: Start) -> None:
     running = speaker()
     eventually(lambda: answers(lan), 3, "the speaker is at work")
+    eventually(lambda: assignments(cluster) == 1, 3, "an event")
     taken = "192.168.2.200"
     ip("-n", lan.client, "address", "add", f"{taken}/32", "dev", "eth0")
     give_address(cluster, taken)
@@ -260,11 +266,13 @@ def test_new_address_that_a_stranger_has_waits(cluster: ApiServer, lan: Lan, spe
     assert f'metallb_speaker_announced{{ip="{taken}"' not in metrics
     assert running.said("not announced from here", reason="inUseElsewhere")
     eventually(lambda: not announcers(cluster), 3, "no ServiceL2Status")
+    assert assignments(cluster) == 1
     ip("-n", lan.client, "address", "delete", f"{taken}/32", "dev", "eth0")
     eventually(lambda: [item for item in events(cluster) if item["reason"] == "addressFree"], 13, "an event")
     lan.ask(taken)
     eventually(lambda: lan.neighbour(taken) == NODE_MAC, 3, "an answer")
     eventually(lambda: announcers(cluster) == ["node1"], 3, "a ServiceL2Status")
+    eventually(lambda: assignments(cluster) == 2, 3, "an event")
     assert "lantern_l2_in_use_elsewhere 0.0" in running.get("/metrics")[1]
 
 

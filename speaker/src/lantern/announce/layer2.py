@@ -132,6 +132,11 @@ class Layer2Announcer:
         return frozenset(self._ports)
 
     @property
+    def probing(self) -> Set[Address]:
+        """Claimed addresses that are not announced yet, as it is being asked whether another host has them."""
+        return self._machine.probing
+
+    @property
     def in_use(self) -> Set[Address]:
         """Claimed addresses that are not announced, as another host has them."""
         return self._machine.in_use

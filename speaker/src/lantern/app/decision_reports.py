@@ -21,8 +21,8 @@ from lantern.reasons import Reason
 log = logging.getLogger("lantern.speaker")
 
 _PROTOCOL = "layer2"
-# Each Service goes through these, on each node but one: nothing that somebody would want to look into.
-_USUAL = frozenset({Reason.NO_ADDRESS, Reason.NOT_OWNER})
+# Each Service goes through these, on its owner or on each other node: nothing that somebody would want to look into.
+_USUAL = frozenset({Reason.NO_ADDRESS, Reason.NOT_OWNER, Reason.PROBING})
 
 
 class DecisionReports:

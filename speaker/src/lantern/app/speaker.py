@@ -116,6 +116,7 @@ class Speaker:
         self._links: dict[str, Link] = {}
         self._addressed = True
         self._decided: Decision | None = None
+        self._has_news = False
 
     async def run(self) -> None:
         """For ever, or until cancelled."""
@@ -226,6 +227,13 @@ class Speaker:
     def _found(self, report: Report) -> None:
         """Something was found on the wire about an address."""
         self._reports.tell(report)
+        # Addresses that came together are found free together, and to tell of one costs what all of them cost.
+        if not self._has_news:
+            self._has_news = True
+            asyncio.get_running_loop().call_soon(self._tell_news)
+
+    def _tell_news(self) -> None:
+        self._has_news = False
         if self._decided is not None:
             self._tell(self._decided)
 
@@ -234,7 +242,7 @@ class Speaker:
         in_use = self._announcer.in_use
         if self._election is not None:
             self._election.set_in_use(in_use)
-        told = in_force(decided, self._settings.node_name, in_use)
+        told = in_force(decided, self._settings.node_name, in_use=in_use, probing=self._announcer.probing)
         self._l2_statuses.want(announced(told))
         self._decision_reports.tell(told)
 

@@ -124,19 +124,24 @@ def announcement(
     )
 
 
-def in_force(decision: Decision, node: str, in_use: Set[Address]) -> Decision:
-    """The decision as far as it can be carried out, `in_use` being addresses that a host outside the cluster has."""
-    if not in_use:
+def in_force(decision: Decision, node: str, *, in_use: Set[Address], probing: Set[Address]) -> Decision:
+    """The decision as far as it is carried out.
+
+    `in_use` are addresses that a host outside the cluster has, `probing` those of which that is not known yet.
+    """
+    if not in_use and not probing:
         return decision
-    return Decision({key: _left(verdict, node, in_use) for key, verdict in decision.verdicts.items()})
+    waiting = in_use | probing
+    return Decision({key: _left(verdict, node, waiting, probing) for key, verdict in decision.verdicts.items()})
 
 
-def _left(verdict: Verdict, node: str, in_use: Set[Address]) -> Verdict:
-    if isinstance(verdict, Withheld) or not any(claim.address in in_use for claim in verdict):
+def _left(verdict: Verdict, node: str, waiting: Set[Address], probing: Set[Address]) -> Verdict:
+    if isinstance(verdict, Withheld) or not any(claim.address in waiting for claim in verdict):
         return verdict
-    if left := tuple(claim for claim in verdict if claim.address not in in_use):
+    if left := tuple(claim for claim in verdict if claim.address not in waiting):
         return left
-    service, reason = verdict[0].service, Reason.IN_USE_ELSEWHERE
+    undecided = any(claim.address in probing for claim in verdict)
+    service, reason = verdict[0].service, Reason.PROBING if undecided else Reason.IN_USE_ELSEWHERE
     sentence = f'node "{node}" owns "{service.key}" and does not announce it: {reason.meaning}'
     return Withheld(service=service, denied=Denied(reason, sentence))
 

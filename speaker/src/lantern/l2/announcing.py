@@ -92,6 +92,8 @@ class Announcing:
         self._watch = ConflictWatch()
         self._echo = EchoResponder(self._claims, TokenBucket(rate=options.pings_per_second, burst=100))
         self._effects: list[Effect] = []
+        self.probing: set[Address] = set()
+        """Those that are not announced yet, as it is being asked whether somebody else has them; to be read only."""
         self.in_use: set[Address] = set()
         """Those that are not announced, as somebody else has them; to be read only."""
         self.has_news = False
@@ -120,6 +122,7 @@ class Announcing:
         change = _difference(before, wanted)
         for address in change.lost:
             self._claims.remove(address)
+            self.probing.discard(address)
             self.in_use.discard(address)
             for part in (self._bursts, self._probing, self._watch):
                 part.stop(address)
@@ -127,6 +130,7 @@ class Announcing:
             claim = Claim(address, wanted[address], Stage.PROBING)
             self._claims.add(claim)
             if address in fresh and address not in forced and self._options.probe_seconds > 0:
+                self.probing.add(address)
                 self._probing.start(address, now=now)
             else:
                 self._announce(claim, now)
@@ -235,6 +239,7 @@ class Announcing:
 
     def _announce(self, claim: Claim, now: float) -> None:
         claim.stage = Stage.ANNOUNCED
+        self.probing.discard(claim.address)
         self.in_use.discard(claim.address)
         self._bursts.start(claim.address, now=now)
 
@@ -278,6 +283,7 @@ class Announcing:
                     self._effects.append(found)
                 case FoundInUse():
                     claim.stage = Stage.IN_USE
+                    self.probing.discard(claim.address)
                     self.in_use.add(claim.address)
                     self._effects.append(found)
                 case _:

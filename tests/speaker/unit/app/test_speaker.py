@@ -49,9 +49,11 @@ def run(kube: Callable[[], FakeKube], scenario: Callable[[FakeKube, Speaker, App
         settings = SpeakerSettings(namespace="metallb-system", node_name="node1", health_probe_port=0)
         speaker = Speaker(settings, served)  # type: ignore[arg-type]
         applied: Applied = []
+        apply = speaker._announcer.apply
 
-        def record(claims: Mapping[Address, frozenset[str] | None], **_: Collection[Address]) -> None:
+        def record(claims: Mapping[Address, frozenset[str] | None], **more: Collection[Address]) -> None:
             applied.append({str(address): interfaces for address, interfaces in claims.items()})
+            apply(claims, **more)
 
         speaker._announcer.apply = record  # type: ignore[method-assign]
         task = asyncio.create_task(speaker.run())
@@ -76,6 +78,17 @@ def no_interfaces(monkeypatch: pytest.MonkeyPatch) -> None:
 async def until(condition: Callable[[], object]) -> None:
     while not condition():
         await asyncio.sleep(0.005)
+
+
+def announced(speaker: Speaker, ip: str) -> bool:
+    """By the metrics."""
+    labels = {"service": "default/web", "protocol": "layer2", "node": "node1", "ip": ip}
+    return speaker._registry.get_sample_value("metallb_speaker_announced", labels) == 1
+
+
+def withheld(speaker: Speaker, reason: str) -> bool:
+    """By the metrics."""
+    return speaker._registry.get_sample_value("lantern_services_withheld", {"reason": reason}) == 1
 
 
 @pytest.mark.parametrize("late", [NODES, SERVICES, SLICES, POOLS, ADVERTISEMENTS])
@@ -113,17 +126,30 @@ def test_event_once_and_again_after_the_address_was_lost() -> None:
     run(cluster, scenario)
 
 
-def test_metrics_tell_what_is_announced_and_why_not() -> None:
-    series = {"service": "default/web", "protocol": "layer2", "node": "node1", "ip": "192.168.2.128"}
+def test_fresh_address_is_told_of_once_nobody_is_found_to_have_it() -> None:
+    old, new = "192.168.2.128", "192.168.2.129"
 
     async def scenario(kube: FakeKube, speaker: Speaker, applied: Applied) -> None:
-        def value(name: str, **labels: str) -> float | None:
-            return speaker._registry.get_sample_value(name, labels)
+        await until(lambda: kube.events)
+        web = kube.objects[SERVICES]["web"]
+        kube.put(SERVICES, {**web, "status": {"loadBalancer": {"ingress": [{"ip": new}]}}})
+        await until(lambda: withheld(speaker, "probing"))
+        assert not announced(speaker, old) and not announced(speaker, new)
+        kube.events.clear()
+        await until(lambda: kube.events or announced(speaker, new))
+        assert not speaker._announcer.probing and not withheld(speaker, "probing")
+        await until(lambda: kube.events)
+        assert [event["reason"] for event in kube.events] == ["nodeAssigned"]
 
-        await until(lambda: value("metallb_speaker_announced", **series) == 1)
+    run(cluster, scenario)
+
+
+def test_metrics_tell_what_is_announced_and_why_not() -> None:
+    async def scenario(kube: FakeKube, speaker: Speaker, applied: Applied) -> None:
+        await until(lambda: announced(speaker, "192.168.2.128"))
         kube.delete(SLICES, "web-1")
-        await until(lambda: value("lantern_services_withheld", reason="noServingEndpoint") == 1)
-        assert value("metallb_speaker_announced", **series) is None
+        await until(lambda: withheld(speaker, "noServingEndpoint"))
+        assert not announced(speaker, "192.168.2.128")
 
     run(cluster, scenario)
 

@@ -176,12 +176,24 @@ def test_dual_stack_service_has_one_owner() -> None:
 def test_address_that_a_stranger_has_is_left_out_of_what_is_told() -> None:
     dual = service("web", "192.168.2.128", "fd00::1", families=(4, 6))
     decision = decide(snapshot(services=(dual,)), view(OWNER))
-    assert in_force(decision, OWNER, frozenset()) is decision
-    assert [claim.address for claim in in_force(decision, OWNER, {IP}).claims] == [ip_address("fd00::1")]
-    nothing = in_force(decision, OWNER, {IP, ip_address("fd00::1")})
+    ip_v6, none = ip_address("fd00::1"), set()
+    assert in_force(decision, OWNER, in_use=none, probing=none) is decision
+    assert [claim.address for claim in in_force(decision, OWNER, in_use={IP}, probing=none).claims] == [ip_v6]
+    nothing = in_force(decision, OWNER, in_use={IP, ip_v6}, probing=none)
     assert nothing.claims == ()
     (item,) = nothing.withheld
     assert item.denied.reason is Reason.IN_USE_ELSEWHERE and f'"{OWNER}" owns "default/web"' in item.denied.sentence
+
+
+def test_address_that_is_being_probed_is_left_out_of_what_is_told() -> None:
+    dual = service("web", "192.168.2.128", "fd00::1", families=(4, 6))
+    decision = decide(snapshot(services=(dual,)), view(OWNER))
+    ip_v6 = ip_address("fd00::1")
+    told = in_force(decision, OWNER, in_use=frozenset(), probing={ip_v6})
+    assert [claim.address for claim in told.claims] == [IP]
+    for in_use, probing in ((set(), {IP, ip_v6}), ({IP}, {ip_v6})):
+        nothing = in_force(decision, OWNER, in_use=in_use, probing=probing)
+        assert nothing.claims == () and [item.denied.reason for item in nothing.withheld] == [Reason.PROBING]
 
 
 def test_services_that_share_an_address_share_its_interfaces() -> None:

@@ -189,7 +189,9 @@ def test_fresh_address_is_probed_and_silent_until_it_is_free(vip: Address) -> No
     assert receive(made, vip, question(vip), 0.1) == Dropped(DropReason.NOT_ANNOUNCED)
     effects = run(made, 0.59)
     assert purposes(effects) == [("eth0", Purpose.PROBE)] * 2 and found(effects) == []
+    assert made.probing == {vip}
     effects = run(made, 0.61)
+    assert made.probing == set()
     assert found(effects) == [FoundFree(vip, was_in_use=False)]
     assert {purpose for _, purpose in purposes(effects)} == {Purpose.ANNOUNCE}
     assert isinstance(receive(made, vip, question(vip), 0.7), Reply)
@@ -204,7 +206,7 @@ def test_fresh_address_that_somebody_has_or_probes_for_too_waits(vip: Address, f
     receive(made, vip, frame(vip, STRANGER), 0.1)  # type: ignore[operator]
     assert found(run(made, 9.0)) == [FoundInUse(vip, STRANGER, "eth0")]
     claim = made.claims.of(vip)
-    assert claim is not None and claim.stage is Stage.IN_USE and made.in_use == {vip}
+    assert claim is not None and claim.stage is Stage.IN_USE and (made.probing, made.in_use) == (set(), {vip})
     assert found(run(made, 11.0)) == [FoundFree(vip, was_in_use=True)]
     assert made.in_use == set()
     assert isinstance(receive(made, vip, question(vip), 11.0), Reply)
@@ -213,10 +215,11 @@ def test_fresh_address_that_somebody_has_or_probes_for_too_waits(vip: Address, f
 def test_probing_can_be_turned_off_forced_or_given_up() -> None:
     made = machine(probe_seconds=0.0)
     made.apply({VIP: None}, fresh=[VIP], now=0.0)
-    assert {purpose for _, purpose in purposes(made.drain())} == {Purpose.ANNOUNCE}
+    assert {purpose for _, purpose in purposes(made.drain())} == {Purpose.ANNOUNCE} and made.probing == set()
 
     made = machine()
     made.apply({VIP: None, VIP_V6: None}, fresh=[VIP, VIP_V6], forced=[VIP_V6], now=0.0)
+    assert made.probing == {VIP}
     made.receive_arp(claim_frame(VIP, STRANGER), ETH0, now=0.1)
     assert made.in_use == {VIP}
     made.apply({VIP: None}, forced=[VIP], now=0.2)
@@ -232,6 +235,11 @@ def test_probing_can_be_turned_off_forced_or_given_up() -> None:
     made.apply({}, now=1.1)
     assert made.in_use == set()
     assert purposes(made.drain()) == [("eth0", Purpose.PROBE)] and made.next_timer() is None
+
+    made.apply({VIP: None, VIP_V6: None}, fresh=[VIP, VIP_V6], now=2.0)
+    assert made.probing == {VIP, VIP_V6}
+    made.apply({VIP: None}, forced=[VIP], now=2.1)
+    assert made.probing == set()
 
 
 def test_moved_address_that_is_not_announced_yet_stays_silent() -> None:
