@@ -10,6 +10,7 @@ from collections.abc import Iterator
 import pytest
 from benchmarks import lab
 from home import Home
+from kube_proxy import FAMILY_IN_MODE, nftables_lack
 from vips import Vips
 from wire import Lan
 
@@ -39,8 +40,26 @@ def lan(home: Home) -> Lan:
     return home.lan
 
 
+@pytest.fixture(scope="module", params=FAMILY_IN_MODE)
+def proxy_mode(cluster: Home, request: pytest.FixtureRequest) -> Iterator[str]:
+    """kube-proxy works this way on all nodes."""
+    mode: str = request.param
+    cluster.settle()
+    if mode == "nftables" and (lacking := nftables_lack()):
+        pytest.skip(f"this kernel cannot do what kube-proxy's nftables mode needs: {lacking}")
+    cluster.set_proxy_mode(mode)
+    yield mode
+    cluster.set_proxy_mode("iptables")
+
+
 @pytest.fixture
-def vips(home: Home) -> Iterator[Vips]:
+def family() -> str:
+    """The IP family of Services that are not made for another one; whoever tries both sets it."""
+    return "IPv4"
+
+
+@pytest.fixture
+def vips(home: Home, family: str) -> Iterator[Vips]:
     """Makes Services that are gone after the test."""
-    with Vips(home.api, home.lan, home.nodes).gone_afterwards() as made:
+    with Vips(home.api, home.lan, home.nodes, family).gone_afterwards() as made:
         yield made

@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import contextlib
+import ipaddress
 import json
 import os
 import signal
@@ -22,7 +23,7 @@ from benchmarks.pods import path as pod_path
 from benchmarks.services import until
 from homelab import demo, images, paths, world
 from homelab.shell import LabError, logged
-from homelab.topology import Topology
+from homelab.topology import Topology, address6
 from vips import NAMESPACE, PORT, backends
 from wire import Lan
 
@@ -37,7 +38,7 @@ INVENTORY = {
     # All three nodes announce.
     "lantern_serve_from_control_plane": "true",
 }
-OWN_POOL = ["192.168.2.224-192.168.2.238"]
+_OWN_POOL = "192.168.2.224-192.168.2.238"
 _METRICS_PORT = 17472
 _PROXY_PORT = 10256
 _PROXY = "/api/v1/namespaces/kube-system/configmaps/kube-proxy"
@@ -88,6 +89,17 @@ class Home:
     @property
     def lan(self) -> Lan:
         return Lan(self.topology, self.prefix)
+
+    @property
+    def own_pool(self) -> list[str]:
+        """Addresses of both families for a pool that a test makes."""
+        network = ipaddress.IPv6Network(self.prefix)
+        return [_OWN_POOL, f"{network[0x1100]}-{network[0x110F]}"]
+
+    def client(self, address: str) -> str:
+        """What the client asks an address from."""
+        client = self.topology.client
+        return address6(client, self.prefix) if ":" in address else client.address
 
     def others(self, *nodes: str) -> list[str]:
         return [name for name in self.nodes if name not in nodes]

@@ -1,12 +1,16 @@
 # Copyright (c) 2026, Lantern contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Each rule about who may announce an address, as it is seen from the LAN while it begins and ceases to hold."""
+"""Each rule about who may announce an address, as it is seen from the LAN while it begins and ceases to hold.
+
+For IPv4 and for IPv6, each with kube-proxy over iptables and over nftables.
+"""
 
 from __future__ import annotations
 
 import time
 
-from home import EXCLUDE, OWN_POOL, Home
+import pytest
+from home import EXCLUDE, Home
 from limits import CHANGE_SECONDS, TAKEOVER_SECONDS
 from series import Series, ask
 from vips import ADDRESSES, SHARING, Vips
@@ -14,6 +18,8 @@ from wire import Lan
 
 ECHO: dict[str, object] = {"selector": {"app": "echo"}}
 NOBODY: dict[str, object] = {"selector": {"app": "nobody", "on": None}}
+
+pytestmark = [pytest.mark.usefixtures("proxy_mode"), pytest.mark.parametrize("family", ["IPv4", "IPv6"])]
 
 
 def moved(lan: Lan, address: str, away_from: str) -> str:
@@ -46,10 +52,10 @@ def test_local_policy_follows_the_endpoint_and_shows_the_client(home: Home, lan:
     first, second = home.workers
     vip, owner = vips.announced(selector={"app": "echo", "on": first}, local=True)
     assert owner == first
-    assert ask(vip.address) == {"node": first, "client": home.topology.client.address}
+    assert ask(vip.address) == {"node": first, "client": home.client(vip.address)}
     vips.change(vip, {"selector": {"on": second}})
     moves_to(lan, vip.address, second)
-    assert ask(vip.address) == {"node": second, "client": home.topology.client.address}
+    assert ask(vip.address) == {"node": second, "client": home.client(vip.address)}
     # Any node may announce for an endpoint elsewhere.
     vips.change(vip, {"externalTrafficPolicy": "Cluster"})
     lan.owner(vip.address, CHANGE_SECONDS)
@@ -88,7 +94,7 @@ def test_cordon_alone_moves_nothing(home: Home, lan: Lan, vips: Vips) -> None:
 
 
 def test_node_selectors_of_the_advertisement(home: Home, lan: Lan, vips: Vips) -> None:
-    pool = vips.pool(OWN_POOL)
+    pool = vips.pool(home.own_pool)
     vip = vips.make(annotations=pool)
     assert lan.answering(vip.address, 2.0) == [], "no L2Advertisement is about the pool"
     host = "kubernetes.io/hostname"
@@ -103,7 +109,7 @@ def test_node_selectors_of_the_advertisement(home: Home, lan: Lan, vips: Vips) -
 
 
 def test_interfaces_of_the_advertisement(home: Home, lan: Lan, vips: Vips) -> None:
-    pool = vips.pool(OWN_POOL)
+    pool = vips.pool(home.own_pool)
     vip = vips.make(annotations=pool)
     name = vips.advertise(pool, interfaces=["eth7"])
     assert lan.answering(vip.address, 2.0) == [], "no node has such an interface"
@@ -115,7 +121,7 @@ def test_interfaces_of_the_advertisement(home: Home, lan: Lan, vips: Vips) -> No
 
 
 def test_service_selectors_of_the_advertisement(home: Home, lan: Lan, vips: Vips) -> None:
-    pool = vips.pool(OWN_POOL)
+    pool = vips.pool(home.own_pool)
     meant = vips.make(annotations=pool, labels={"zone": "garden"})
     other = vips.make(annotations=pool, labels={"zone": "house"})
     host = "kubernetes.io/hostname"
@@ -129,7 +135,7 @@ def test_service_selectors_of_the_advertisement(home: Home, lan: Lan, vips: Vips
 
 
 def test_preferred_nodes_announce_as_long_as_they_may(home: Home, lan: Lan, vips: Vips) -> None:
-    pool = vips.pool(OWN_POOL)
+    pool = vips.pool(home.own_pool)
     best, good = home.nodes[2], home.nodes[1]
     vips.advertise(pool, preferredNodeSelectors=[_preference(best, 50), _preference(good, 20)])
     first, second = vips.make(annotations=pool), vips.make(annotations=pool)
@@ -164,7 +170,7 @@ def test_services_that_share_an_address_and_endpoints_are_where_these_are(home: 
     tcp = vips.make(annotations=key, ports=[("TCP", 53)], selector=where, local=True)
     udp = vips.make(annotations=key | {ADDRESSES: tcp.address}, ports=[("UDP", 53)], selector=where, local=True)
     moves_to(lan, tcp.address, home.nodes[2])
-    seen = {"node": home.nodes[2], "client": home.topology.client.address}
+    seen = {"node": home.nodes[2], "client": home.client(tcp.address)}
     assert ask(tcp.address, protocol="TCP", port=53) == seen
     assert ask(udp.address, protocol="UDP", port=53) == seen
 

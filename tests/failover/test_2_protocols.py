@@ -4,9 +4,7 @@
 
 from __future__ import annotations
 
-import subprocess
 import time
-from collections.abc import Iterator
 
 import pytest
 from benchmarks import lab
@@ -23,60 +21,8 @@ BOTH = (("TCP", 53), ("UDP", 53))
 PINGS = 20
 # The kernel gives up looking for an address, and says so, after three seconds.
 KERNEL_SECONDS = 4.0
-# The kinds of expressions that kube-proxy's rules are made of (pkg/proxy/nftables of Kubernetes).
-NFTABLES_MODE = """
-table ip probe {
-  map services {
-    type ipv4_addr . inet_proto . inet_service : verdict
-  }
-  set affinity {
-    type ipv4_addr
-    flags dynamic,timeout
-    timeout 3h
-  }
-  chain endpoint {
-    update @affinity { ip saddr }
-    meta l4proto tcp dnat to 10.0.0.1:80
-  }
-  chain service {
-    ip saddr @affinity goto endpoint
-    numgen random mod 2 vmap { 0 : goto endpoint, 1 : goto endpoint }
-  }
-  chain prerouting {
-    type nat hook prerouting priority dstnat
-    ip daddr . meta l4proto . th dport vmap @services
-    fib daddr type local ip daddr != 127.0.0.0/8 meta l4proto tcp th dport 30000 goto service
-  }
-  chain postrouting {
-    type nat hook postrouting priority srcnat
-    meta mark & 0x00004000 == 0x00004000 masquerade fully-random
-  }
-  chain forward {
-    type filter hook forward priority -110
-    ct state new reject
-  }
-}
-"""
 
-
-@pytest.fixture(scope="module", params=["iptables", "nftables"], autouse=True)
-def proxy_mode(cluster: Home, request: pytest.FixtureRequest) -> Iterator[str]:
-    """kube-proxy works this way on all nodes."""
-    mode: str = request.param
-    cluster.settle()
-    if mode == "nftables" and (lacking := _nftables_lack()):
-        pytest.skip(f"this kernel cannot do what kube-proxy's nftables mode needs: {lacking}")
-    cluster.set_proxy_mode(mode)
-    yield mode
-    cluster.set_proxy_mode("iptables")
-
-
-def _nftables_lack() -> str:
-    """What nft says of such rules in a network of their own; empty when the kernel takes them."""
-    tried = subprocess.run(
-        ["unshare", "--net", "nft", "--file", "-"], input=NFTABLES_MODE, text=True, capture_output=True
-    )
-    return tried.stderr.strip()
+pytestmark = pytest.mark.usefixtures("proxy_mode")
 
 
 def test_the_rules_are_where_they_are_meant_to_be(proxy_mode: str, vips: Vips) -> None:
@@ -94,7 +40,7 @@ def test_tcp_and_udp_on_one_service(home: Home, vips: Vips, local: bool) -> None
     for protocol in ("TCP", "UDP"):
         answer = ask(vip.address, protocol=protocol, port=53)
         if local:
-            assert answer == {"node": owner, "client": home.topology.client.address}
+            assert answer == {"node": owner, "client": home.client(vip.address)}
         else:
             assert answer["node"] in home.nodes
 
@@ -114,7 +60,7 @@ def test_ipv6_alone(home: Home, lan: Lan, vips: Vips, local: bool) -> None:
     for protocol in ("TCP", "UDP"):
         answer = ask(vip.address, protocol=protocol, port=53)
         assert answer["node"] == owner if local else answer["node"] in home.nodes
-        assert not local or answer["client"].startswith(home.prefix.partition("::")[0])
+        assert not local or answer["client"] == home.client(vip.address)
     assert "3 received" in _ping(vip.address, 3)
 
 

@@ -1,6 +1,9 @@
 # Copyright (c) 2026, Lantern contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""An owner that goes as planned hands over first: of a hundred requests a second none is lost."""
+"""An owner that goes as planned hands over first: of a hundred requests a second none is lost.
+
+For IPv4 with kube-proxy over iptables, for IPv6 over nftables.
+"""
 
 from __future__ import annotations
 
@@ -11,12 +14,18 @@ import pytest
 from benchmarks import lab
 from benchmarks.services import until
 from home import EXCLUDE, Home
+from kube_proxy import FAMILY_IN_MODE
 from limits import CHANGE_SECONDS
 from series import Series
 from vips import Vips
 from wire import Lan
 
 BEFORE_SECONDS, AFTER_SECONDS = 1.0, 3.0
+
+
+@pytest.fixture
+def family(proxy_mode: str) -> str:
+    return FAMILY_IN_MODE[proxy_mode]
 
 
 def test_speaker_s_pod_deleted(home: Home, lan: Lan, vips: Vips) -> None:

@@ -1,6 +1,9 @@
 # Copyright (c) 2026, Lantern contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""An owner that dies is succeeded at once, and nobody else is disturbed when it comes back."""
+"""An owner that dies is succeeded at once, and nobody else is disturbed when it comes back.
+
+For IPv4 with kube-proxy over iptables, for IPv6 over nftables.
+"""
 
 from __future__ import annotations
 
@@ -13,6 +16,7 @@ import pytest
 from benchmarks.services import until
 from faults import stopped_api_server
 from home import Home
+from kube_proxy import FAMILY_IN_MODE
 from limits import CHANGE_SECONDS, HEAL_SECONDS, TAKEOVER_ROUNDS, TAKEOVER_SECONDS, USUAL_TAKEOVER_SECONDS
 from series import Series
 from vips import Vip, Vips
@@ -39,6 +43,11 @@ DEATHS: dict[str, Death] = {
     "speaker-killed": _killed,
     "speaker-frozen": lambda home, node: home.frozen_speaker(node),
 }
+
+
+@pytest.fixture
+def family(proxy_mode: str) -> str:
+    return FAMILY_IN_MODE[proxy_mode]
 
 
 @pytest.mark.parametrize("death", DEATHS)

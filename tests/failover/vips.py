@@ -118,6 +118,8 @@ class Vips:
     api: ClusterApi
     lan: Lan
     nodes: tuple[str, ...]
+    family: str = "IPv4"
+    """Of Services that are not told another one."""
     _made: list[str] = field(default_factory=list)
 
     def make(
@@ -145,6 +147,7 @@ class Vips:
                 "selector": selector or {"app": "echo"},
                 "externalTrafficPolicy": "Local" if local else "Cluster",
                 "ports": listed,
+                "ipFamilies": [self.family],
                 **spec,
             },
         }

@@ -28,6 +28,8 @@ from scapy.utils6 import in6_getnsma, in6_getnsmac
 T = TypeVar("T")
 
 ARP_TYPE, IPV4_TYPE, IPV6_TYPE = 0x0806, 0x0800, 0x86DD
+# The header after IPv6's (RFC 4443), and with what this one begins (RFC 4861 section 4.4).
+_ICMPV6, _ADVERTISEMENT = b"\x3a", b"\x88"
 # A question that is repeated so often is not lost among other frames.
 _ASK_SECONDS = 0.1
 
@@ -61,10 +63,11 @@ class Seen:
 
 
 class Capture:
-    """Frames of one EtherType that reach the client while the body of a `with` runs."""
+    """Frames of one EtherType that reach the client while the body of a `with` runs; of these those that are wanted."""
 
-    def __init__(self, ethertype: int) -> None:
+    def __init__(self, ethertype: int, wanted: Callable[[bytes], bool] = bool) -> None:
         self._socket = open_wire(ethertype)
+        self._wanted = wanted
         self._raw: list[tuple[float, bytes]] = []
         self._seen: list[Seen] = []
         self._reading = threading.Lock()
@@ -94,7 +97,8 @@ class Capture:
         while not self._ended.is_set():
             if select.select([self._socket], [], [], 0.1)[0]:
                 raw = self._socket.recv(65535)
-                self._raw.append((time.monotonic(), raw))
+                if self._wanted(raw):
+                    self._raw.append((time.monotonic(), raw))
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,7 +127,7 @@ class Lan:
     def question(self, address: str) -> Ether:
         """Who has the address? By ARP (RFC 826) or a neighbour solicitation (RFC 4861 section 4.3)."""
         mac = self._client.mac
-        if ipaddress.ip_address(address).version == 4:
+        if _version(address) == 4:
             who = ARP(op="who-has", hwsrc=mac, psrc=self._client.address, pdst=address)
             return Ether(src=mac, dst="ff:ff:ff:ff:ff:ff") / who
         packed = socket.inet_pton(socket.AF_INET6, address)
@@ -146,7 +150,7 @@ class Lan:
 
     def answering(self, address: str, seconds: float = 0.5) -> list[str]:
         """The nodes that answer for an address when it is asked for again and again, in the order of their names."""
-        with Capture(_ethertype(address, ARP_TYPE)) as capture:
+        with _claims_capture(_version(address)) as capture:
             deadline = time.monotonic() + seconds
             while time.monotonic() < deadline:
                 capture.send(self.question(address))
@@ -176,7 +180,7 @@ class Lan:
 
     def forwards(self, node: str, address: str, protocol: str, port: int, seconds: float = 1.0) -> bool:
         """Whether a node passes packets for an address on to a pod, be it the owner or not."""
-        with Capture(_ethertype(address, IPV4_TYPE)) as capture:
+        with Capture(IPV4_TYPE if _version(address) == 4 else IPV6_TYPE) as capture:
             source = random.randrange(32768, 60000)
             packet = TCP(sport=source, dport=port, flags="S") if protocol == "TCP" else UDP(sport=source, dport=port)
             network = (
@@ -194,9 +198,11 @@ class Lan:
 
     @contextlib.contextmanager
     def watching(self, *addresses: str, every: float = 0.1) -> Iterator[Watch]:
-        """Ask for these IPv4 addresses all the time, and remember who claims them, asked or not."""
-        with Capture(ARP_TYPE) as capture:
-            watch = Watch(self, capture, addresses)
+        """Ask for these addresses all the time, and remember who claims them, asked or not."""
+        with contextlib.ExitStack() as stack:
+            versions = {_version(address) for address in addresses}
+            captures = {version: stack.enter_context(_claims_capture(version)) for version in versions}
+            watch = Watch(self, {address: captures[_version(address)] for address in addresses})
             ended = threading.Event()
             asking = threading.Thread(target=watch.ask, args=(ended, every), name="watch", daemon=True)
             asking.start()
@@ -210,21 +216,21 @@ class Lan:
 class Watch:
     """Who claims some addresses, from the beginning of the watch."""
 
-    def __init__(self, lan: Lan, capture: Capture, addresses: tuple[str, ...]) -> None:
+    def __init__(self, lan: Lan, captures: dict[str, Capture]) -> None:
+        """`captures`: by address."""
         self._lan = lan
-        self._capture = capture
-        self._addresses = addresses
+        self._captures = captures
 
     def ask(self, ended: threading.Event, every: float) -> None:
         """Ask until the event; called by the watch's own thread."""
-        questions = [self._lan.question(address) for address in self._addresses]
+        questions = [(capture, self._lan.question(address)) for address, capture in self._captures.items()]
         while not ended.wait(every):
-            for question in questions:
-                self._capture.send(question)
+            for capture, question in questions:
+                capture.send(question)
 
     def claims(self, address: str, since: float = 0.0) -> list[Claim]:
         """Claims of an address, none from before `since` (monotonic seconds)."""
-        claims = self._lan.claims(self._capture.frames)
+        claims = self._lan.claims(self._captures[address].frames)
         return [claim for claim in claims if claim.address == address and claim.at >= since]
 
     def owners(self, address: str, since: float = 0.0) -> list[str]:
@@ -236,8 +242,18 @@ class Watch:
         return owners
 
 
-def _ethertype(address: str, version4: int) -> int:
-    return version4 if ipaddress.ip_address(address).version == 4 else IPV6_TYPE
+def _version(address: str) -> int:
+    return ipaddress.ip_address(address).version
+
+
+def _claims_capture(version: int) -> Capture:
+    """What nodes say of addresses of an IP version."""
+    return Capture(ARP_TYPE) if version == 4 else Capture(IPV6_TYPE, _is_advertisement)
+
+
+def _is_advertisement(raw: bytes) -> bool:
+    """Whether a frame of IPv6 is a neighbour advertisement. To decode what clients get would take all the time."""
+    return raw[20:21] == _ICMPV6 and raw[54:55] == _ADVERTISEMENT
 
 
 def _is_reset(answer: TCP | UDP) -> bool:
