@@ -38,6 +38,8 @@ INVENTORY = {
     # All three nodes announce.
     "lantern_serve_from_control_plane": "true",
 }
+# Every speaker's --hold-time: until it is over, a node that comes, or comes back, gets nothing that a living one has.
+HOLD_SECONDS = 60.0
 _OWN_POOL = "192.168.2.224-192.168.2.238"
 _METRICS_PORT = 17472
 _PROXY_PORT = 10256
@@ -195,9 +197,10 @@ class Home:
             lab.run("power", host, "on")
 
     @contextlib.contextmanager
-    def parted(self, node: str) -> Iterator[None]:
+    def parted(self, node: str, only: str = "") -> Iterator[None]:
         """A node and the other nodes do not hear each other for the length of the body; the client hears all.
 
+        `only` says in the words of nft what they do not hear, if it is not everything.
         The switch does it: its bridge drops what passes between their ports.
         """
         others = ", ".join(f'"{name}"' for name in self.others(node))
@@ -205,8 +208,8 @@ class Home:
             "table bridge parted {\n"
             "  chain forward {\n"
             "    type filter hook forward priority 0\n"
-            f'    iifname "{node}" oifname {{ {others} }} drop\n'
-            f'    iifname {{ {others} }} oifname "{node}" drop\n'
+            f'    iifname "{node}" oifname {{ {others} }} {only} drop\n'
+            f'    iifname {{ {others} }} oifname "{node}" {only} drop\n'
             "  }\n"
             "}\n"
         )
