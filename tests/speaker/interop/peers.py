@@ -18,6 +18,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+from lablib.netns import CLIENT_ADDRESS, NODE_ADDRESS, Lan, inside, ip
 from lantern.adapters.gossip_net import GossipNet
 from lantern.gossip import effects
 from lantern.gossip.config import GossipConfig, Security
@@ -52,14 +53,31 @@ async def until(check: Callable[[], object], seconds: float, what: str) -> float
     return loop.time() - begin
 
 
+def cut(lan: Lan) -> None:
+    """Part the namespaces by neighbour entries that lead nowhere: what is sent is lost, without any error."""
+    for place, other in _ways(lan):
+        ip("-n", place, "neighbour", "replace", other, "lladdr", "02:00:00:00:00:99", "nud", "permanent", "dev", "eth0")
+
+
+def mend(lan: Lan) -> None:
+    """Undo `cut`."""
+    for place, other in _ways(lan):
+        ip("-n", place, "neighbour", "delete", other, "dev", "eth0")
+
+
+def _ways(lan: Lan) -> tuple[tuple[str, str], ...]:
+    return (lan.client, NODE_ADDRESS), (lan.node, CLIENT_ADDRESS)
+
+
 class Ours:
     """A Lantern node with everything it has learned."""
 
-    def __init__(self, name: str, *, host: str | None = None, keys: Sequence[bytes] = (), **settings: Any) -> None:
+    def __init__(self, name: str, *, host: str | None = None, key: bytes | None = None, **settings: Any) -> None:
         self.host = host or fresh_host()
         self.name = name
         self.events: list[effects.Event] = []
-        config = GossipConfig(name=name, address=raw(self.host), security=Security(keys=tuple(keys)), **settings)
+        security = Security(keys=(key,) if key else ())
+        config = GossipConfig(name=name, address=raw(self.host), security=security, **settings)
         self.net = GossipNet(config, random.SystemRandom(), self.events.append)
 
     async def __aenter__(self) -> Ours:
@@ -127,7 +145,7 @@ class Serf(_Process):
         super().__init__(
             [*prefix, "serf", "agent", f"-node={name}", f"-bind={self.host}:{PORT}", self._rpc, "-log-level=debug",
              *encrypted, *options],
-            folder / f"{name}.log",
+            folder / f"{self.host}.log",
         )  # fmt: skip
 
     async def run(self, *arguments: str) -> str:
@@ -166,40 +184,39 @@ class Serf(_Process):
 
 
 class Alertmanager(_Process):
-    """An alertmanager; its names in the cluster are random."""
+    """An alertmanager; its names in the cluster are random. `namespace`: it runs in that network namespace."""
 
-    def __init__(self, label: str, folder: Path, *peers: str) -> None:
-        self.host = fresh_host()
-        configuration = folder / "alertmanager.yml"
+    def __init__(
+        self, folder: Path, *options: str, peers: Sequence[str] = (), host: str | None = None, namespace: str = ""
+    ) -> None:
+        self.host = host or fresh_host()
+        self._namespace = namespace
+        configuration = folder / f"{self.host}.yml"
         configuration.write_text("route: {receiver: none}\nreceivers: [{name: none}]\n")
         super().__init__(
             [
+                *(("ip", "netns", "exec", namespace) if namespace else ()),
                 "prometheus-alertmanager",
                 f"--config.file={configuration}",
-                f"--storage.path={folder / label}",
+                f"--storage.path={folder / self.host}",
                 f"--web.listen-address={self.host}:9093",
                 f"--cluster.listen-address={self.host}:{PORT}",
                 "--log.level=debug",
                 *(f"--cluster.peer={peer}:{PORT}" for peer in peers),
+                *options,
             ],
-            folder / f"{label}.log",
+            folder / f"{self.host}.log",
         )
 
     def peers(self) -> dict[str, str]:
         """Names by address, as its status page shows its cluster; empty while it does not answer."""
+        found = inside(self._namespace, self._status) if self._namespace else self._status()
+        return {peer["address"].rsplit(":", 1)[0]: peer["name"] for peer in found}
+
+    def _status(self) -> list[dict[str, str]]:
         opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
         try:
             with opener.open(f"http://{self.host}:9093/api/v2/status", timeout=5) as answer:
-                found = json.load(answer)["cluster"].get("peers", [])
+                return list(json.load(answer)["cluster"].get("peers", []))
         except OSError:
-            return {}
-        return {peer["address"].rsplit(":", 1)[0]: peer["name"] for peer in found}
-
-    def failed_peers(self) -> int:
-        """Its gauge of members that failed."""
-        opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-        with opener.open(f"http://{self.host}:9093/metrics", timeout=5) as answer:
-            for line in answer.read().decode().splitlines():
-                if line.startswith("alertmanager_cluster_failed_peers "):
-                    return int(float(line.split()[1]))
-        raise AssertionError("no such metric")
+            return []

@@ -1,6 +1,6 @@
 # Copyright (c) 2026, Lantern contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""With serf: join both ways, leave, kill, pause, encryption, rotation of keys, a state of 900 nodes.
+"""With serf, plain and encrypted: join both ways, leave, kill, partition, a state of 900 nodes; pause, new keys.
 
 LANTERN_INTEROP_LONG=1 adds the rejoin of two halves that have forgotten each other, which takes a minute.
 """
@@ -17,18 +17,19 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from lablib.netns import CLIENT_ADDRESS, NODE_ADDRESS, Lan, inside, ip
+from lablib.netns import CLIENT_ADDRESS, NODE_ADDRESS, Lan, inside
 from lantern.gossip import effects, packet, wire
 from lantern.gossip.config import Timing
 from lantern.gossip.endpoint import Endpoint
 from lantern.gossip.keyring import Keyring
 from lantern.gossip.members import MemberState
 
-from interop.peers import SERF, SERF_VERSIONS, Ours, Serf, raw, until
+from interop.peers import SERF, SERF_VERSIONS, Ours, Serf, cut, mend, raw, until
 
 pytestmark = pytest.mark.skipif(SERF is None, reason="serf is not installed")
 
 KEY = bytes(range(32))
+PLAIN_AND_ENCRYPTED = pytest.mark.parametrize("key", [None, KEY], ids=["plain", "encrypted"])
 Start = Callable[..., Serf]
 
 
@@ -61,7 +62,7 @@ def test_join_both_ways_then_leave(start: Start, key: bytes | None, compress: bo
     async def main() -> None:
         first = start("first", key=key)
         await first.ready()
-        async with ours("ours", keys=[key] if key else [], compress=compress) as node:
+        async with ours("ours", key=key, compress=compress) as node:
             node.join(first.host)
             await first.shows("ours", "alive", 3)
             second = start("second", f"-join={node.host}", key=key)
@@ -85,12 +86,12 @@ def test_join_both_ways_then_leave(start: Start, key: bytes | None, compress: bo
 
 
 def test_killed_ones_are_found_on_both_sides_and_come_back(start: Start) -> None:
-    """Two clusters of three at the same time: in one serf is killed, in the other ours."""
+    """Four clusters of three at the same time, plain and encrypted: in two serf is killed, in the others ours."""
 
-    async def serf_dies() -> None:
-        stays, dies = start("stays"), start("dies")
+    async def serf_dies(key: bytes | None) -> None:
+        stays, dies = start("stays", key=key), start("dies", key=key)
         await asyncio.gather(stays.ready(), dies.ready())
-        async with ours("ours") as node:
+        async with ours("ours", key=key) as node:
             node.join(stays.host, dies.host)
             await until(lambda: node.present() == {"ours", "stays", "dies"}, 5, "all are together")
             dies.kill()
@@ -98,23 +99,23 @@ def test_killed_ones_are_found_on_both_sides_and_come_back(start: Start) -> None
             await stays.shows("dies", "failed", 3)
             assert node.present() == {"ours", "stays"}
 
-    async def ours_dies() -> None:
-        stays = start("watches")
+    async def ours_dies(key: bytes | None) -> None:
+        stays = start("watches", key=key)
         await stays.ready()
-        async with ours("ours") as node:
-            async with ours("victim") as victim:
+        async with ours("ours", key=key) as node:
+            async with ours("victim", key=key) as victim:
                 for one in (node, victim):
                     one.join(stays.host)
                 await until(lambda: node.present() == {"ours", "victim", "watches"}, 5, "all are together")
             await stays.shows("victim", "failed", 12)
             await until(lambda: node.saw(effects.MemberFailed, "victim"), 3, "we see it dead")
-            async with ours("victim", host=victim.host) as again:
+            async with ours("victim", host=victim.host, key=key) as again:
                 again.join(node.host)
                 await stays.shows("victim", "alive", 5)
                 await until(lambda: node.present() == {"ours", "victim", "watches"}, 3, "we have it back too")
 
     async def main() -> None:
-        await asyncio.gather(serf_dies(), ours_dies())
+        await asyncio.gather(*(case(key) for case in (serf_dies, ours_dies) for key in (None, KEY)))
 
     run(main())
 
@@ -162,8 +163,8 @@ def test_encrypted_and_plain_ones_do_not_mix(start: Start) -> None:
         await asyncio.gather(plain.ready(), encrypted.ready())
         async with (
             ours("keyless") as keyless,
-            ours("keyed", keys=[KEY]) as keyed,
-            ours("other", keys=[KEY[::-1]]) as other,
+            ours("keyed", key=KEY) as keyed,
+            ours("other", key=KEY[::-1]) as other,
         ):
             keyless.join(encrypted.host)
             keyed.join(plain.host)
@@ -208,9 +209,10 @@ def test_keys_are_rotated_without_a_restart(start: Start, tmp_path: Path) -> Non
     ring.write_text(json.dumps([text[KEY]]))
 
     async def main() -> None:
-        peer = start("peer", f"-keyring-file={ring}")
+        # With this profile serf waits half as long for answers to its queries.
+        peer = start("peer", f"-keyring-file={ring}", "-profile=local")
         await peer.ready()
-        async with ours("ours", keys=[KEY]) as node:
+        async with ours("ours", key=KEY) as node:
             node.join(peer.host)
             await peer.shows("ours", "alive", 3)
             for command, keys in (
@@ -233,19 +235,21 @@ def test_keys_are_rotated_without_a_restart(start: Start, tmp_path: Path) -> Non
     run(main())
 
 
-def test_state_of_900_nodes_goes_through_serf_and_comes_back_the_same(start: Start) -> None:
+@PLAIN_AND_ENCRYPTED
+def test_state_of_900_nodes_goes_through_serf_and_comes_back_the_same(start: Start, key: bytes | None) -> None:
     def fact(number: int) -> wire.Alive:
         address = raw(f"127.1.{number // 250}.{number % 250 + 1}")
         versions = bytes((1, 2, 2, *SERF_VERSIONS))
         return wire.Alive(number + 1, f"node-{number}", address, 7946, b"\xff\x80", versions)
 
     async def main() -> None:
-        peer = start("peer")
+        peer = start("peer", key=key)
         await peer.ready()
-        async with ours("ours") as node, ours("reader") as reader:
-            plain = packet.Sealing(node.net._config.security, Keyring([]), False, node.net._rng)
+        async with ours("ours", key=key) as node, ours("reader", key=key) as reader:
+            security = node.net._config.security
+            sealing = packet.Sealing(security, Keyring(security.keys), False, node.net._rng)
             for number in range(900):
-                datagram = packet.seal([wire.encode(fact(number))], plain, checksum=False)
+                datagram = packet.seal([wire.encode(fact(number))], sealing, checksum=False)
                 node.net.datagram_received(datagram, Endpoint("127.0.0.1", 7946))
             node.join(peer.host)
             await until(lambda: node.saw(effects.StateExchanged), 5, "sent")
@@ -263,23 +267,17 @@ def test_state_of_900_nodes_goes_through_serf_and_comes_back_the_same(start: Sta
     run(main())
 
 
-def test_partition_of_the_network(start: Start, lan: Lan) -> None:
+@PLAIN_AND_ENCRYPTED
+def test_partition_of_the_network(start: Start, lan: Lan, key: bytes | None) -> None:
     """Both see the other dead while their own network looks well; then both are together without new seeds."""
-    prefix = ("ip", "netns", "exec", lan.client)
-
-    def cut(action: str) -> None:
-        # A neighbour entry that leads nowhere: what is sent is lost, without any error.
-        for place, other in ((lan.client, NODE_ADDRESS), (lan.node, CLIENT_ADDRESS)):
-            where = ("lladdr", "02:00:00:00:00:99", "nud", "permanent") if action == "replace" else ()
-            ip("-n", place, "neighbour", action, other, *where, "dev", "eth0")
 
     async def main() -> None:
-        peer = start("peer", host=CLIENT_ADDRESS, prefix=prefix)
+        peer = start("peer", host=CLIENT_ADDRESS, key=key, prefix=("ip", "netns", "exec", lan.client))
         await peer.ready()
-        async with ours("ours", host=NODE_ADDRESS) as node:
+        async with ours("ours", host=NODE_ADDRESS, key=key) as node:
             node.join(peer.host)
             await peer.shows("ours", "alive", 5)
-            cut("replace")
+            cut(lan)
             await asyncio.gather(
                 until(lambda: node.saw(effects.MemberFailed, "peer"), 12, "we see it dead"),
                 peer.shows("ours", "failed", 12),
@@ -289,7 +287,7 @@ def test_partition_of_the_network(start: Start, lan: Lan) -> None:
                 # memberlist forgets after 30 s, and serf's own reconnecting is every 30 s.
                 await asyncio.sleep(10)
             node.events.clear()
-            cut("delete")
+            mend(lan)
             await until(lambda: node.saw(effects.MemberJoined, "peer"), 8, "back")
             await peer.shows("ours", "alive", 8)
 
