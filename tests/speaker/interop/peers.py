@@ -72,11 +72,13 @@ def _ways(lan: Lan) -> tuple[tuple[str, str], ...]:
 class Ours:
     """A Lantern node with everything it has learned."""
 
-    def __init__(self, name: str, *, host: str | None = None, key: bytes | None = None, **settings: Any) -> None:
+    def __init__(
+        self, name: str, *, host: str | None = None, key: bytes | None = None, label: bytes = b"", **settings: Any
+    ) -> None:
         self.host = host or fresh_host()
         self.name = name
         self.events: list[effects.Event] = []
-        security = Security(keys=(key,) if key else ())
+        security = Security(keys=(key,) if key else (), label=label)
         config = GossipConfig(name=name, address=raw(self.host), security=security, **settings)
         self.net = GossipNet(config, random.SystemRandom(), self.events.append)
 

@@ -1,6 +1,6 @@
 # Copyright (c) 2026, Lantern contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""With alertmanager, whose delegate versions are MetalLB's: join both ways, leave, kill, partition.
+"""With alertmanager, whose delegate versions are MetalLB's: join both ways, leave, kill, partition, labels.
 
 All in plain text: its gossip knows no keys, only a transport of its own by TLS. Nothing of ours is noise in its log.
 """
@@ -17,6 +17,7 @@ import pytest
 from lablib.netns import CLIENT_ADDRESS, NODE_ADDRESS, Lan, inside
 from lantern.gossip import effects
 from lantern.gossip.config import Timing
+from lantern.gossip.faults import DropReason
 
 from interop.peers import ALERTMANAGER, Alertmanager, Ours, cut, mend, until
 
@@ -49,6 +50,15 @@ def provoke(node: Ours) -> None:
     """What would be noise for alertmanager, were it sent."""
     node.net.node.set_user_state(b"\xffnot what it expects")
     node.net.broadcast("key", b"\xffnor this")
+
+
+def refused(node: Ours) -> set[str]:
+    """From where messages came that were dropped for their label."""
+    return {
+        event.source.host
+        for event in node.events
+        if isinstance(event, effects.Dropped) and event.reason is DropReason.LABEL
+    }
 
 
 def test_join_both_ways_then_leave(start: Start) -> None:
@@ -133,3 +143,28 @@ def test_partition_of_the_network(start: Start, lan: Lan) -> None:
             assert node.drops() == set()
 
     inside(lan.node, lambda: asyncio.run(main()))
+
+
+def test_labelled_ones_keep_to_themselves(start: Start) -> None:
+    """Debian's alertmanager and serf have memberlist from before there were labels: theirs is always absent."""
+
+    async def main() -> None:
+        async with (
+            ours("ours", label=b"home") as node,
+            ours("fellow", label=b"home") as fellow,
+            ours("stranger", label=b"away") as stranger,
+        ):
+            peer = start(peers=[node.host])
+            await until(peer.peers, 10, "it has started")
+            for one in (fellow, stranger):
+                one.join(node.host)
+            node.join(peer.host)
+            both = {"ours", "fellow"}
+            await until(lambda: node.present() == fellow.present() == both, 3, "the right label joins")
+            await until(lambda: stranger.host in refused(node), 5, "a wrong one is dropped")
+            await until(lambda: refused(node) - {stranger.host}, 5, "an absent one is dropped")
+            await until(lambda: "msgType (244)" in peer.log(), 3, "it does not take ours either")
+            assert node.present() == fellow.present() == both
+            assert (stranger.present(), set(peer.peers())) == ({"stranger"}, {peer.host})
+
+    asyncio.run(main())
