@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from lantern import __version__
+from lantern.gossip.config import MAX_LABEL_BYTES
 from lantern.l2.announcing import Options
 from lantern.pools import Problem, parse_address, parse_network
 from lantern.settings import (
@@ -106,16 +107,18 @@ def _controller(given: argparse.Namespace, shared: dict[str, Any]) -> Controller
 
 
 def _gossip(given: argparse.Namespace, environ: Mapping[str, str], problems: list[str]) -> GossipSettings:
-    """MetalLB's flags and variables; what is wrong with them is added to `problems`."""
+    """MetalLB's flags and variables, and the label; what is wrong with them is added to `problems`."""
     address = given.ml_bindaddr or environ.get("METALLB_ML_BIND_ADDR", "")
     port = given.ml_bindport or environ.get("METALLB_ML_BIND_PORT", "") or "7946"
     if address and isinstance(found := parse_address(address, "--ml-bindaddr"), Problem):
         problems.append(found.message)
+    if len(given.gossip_label.encode()) > MAX_LABEL_BYTES:
+        problems.append(f'--gossip-label "{given.gossip_label}" is too long: give at most {MAX_LABEL_BYTES} bytes')
     if not port.isdecimal() or not 1 <= int(port) <= 65535:
         problems.append(f'--ml-bindport "{port}" is not a port: give a number from 1 to 65535')
         return GossipSettings()
     folder = given.ml_secret_key_path or environ.get("METALLB_ML_SECRET_KEY_PATH", "")
-    return GossipSettings(bind_address=address, bind_port=int(port), secret_folder=folder)
+    return GossipSettings(bind_address=address, bind_port=int(port), secret_folder=folder, label=given.gossip_label)
 
 
 def _speaker(
@@ -264,6 +267,9 @@ def _add_speaker(speaker: argparse.ArgumentParser) -> None:
     speaker.add_argument("--ml-bindport", help="port for that (default: 7946) [METALLB_ML_BIND_PORT]")
     speaker.add_argument(
         "--ml-secret-key-path", help="folder with the key that speakers share [METALLB_ML_SECRET_KEY_PATH]"
+    )
+    speaker.add_argument(
+        "--gossip-label", default="", help="listen only to speakers with this label (default: none, as MetalLB's)"
     )
     speaker.add_argument("--ping-rate", default="1000", help="pings answered a second, 0: answer none (default: 1000)")
 

@@ -54,6 +54,8 @@ class GossipSettings:
     bind_port: int = 7946
     secret_folder: str = ""
     """Where the Secret with the shared key is mounted."""
+    label: str = ""
+    """Speakers with another label, or none, are not listened to; empty: none, as MetalLB's."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

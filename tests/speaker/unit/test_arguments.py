@@ -10,7 +10,7 @@ import pytest
 from lantern.arguments import SettingsError, load
 from lantern.cli import main
 from lantern.l2.announcing import Options
-from lantern.settings import ControllerSettings, ConvertSettings, ExplainSettings, SpeakerSettings
+from lantern.settings import ControllerSettings, ConvertSettings, ExplainSettings, GossipSettings, SpeakerSettings
 
 ENVIRON = {"METALLB_NAMESPACE": "metallb-system", "METALLB_NODE_NAME": "node1"}
 NOWHERE = Path("/nonexistent/namespace")
@@ -114,3 +114,12 @@ def test_numbers_of_the_speaker_that_are_none_are_told() -> None:
         load(["speaker", "--announce-interval=-1", "--probe-time=soon", "--ping-rate=1.5"], ENVIRON, NOWHERE)
     flags = [problem.split()[0] for problem in caught.value.problems]
     assert flags == ["--announce-interval", "--probe-time", "--ping-rate"]
+
+
+def test_label_of_gossip() -> None:
+    settings = load(["speaker", "--gossip-label=home"], ENVIRON, NOWHERE)
+    assert isinstance(settings, SpeakerSettings) and settings.gossip == GossipSettings(label="home")
+    with pytest.raises(SettingsError) as caught:
+        load(["speaker", f"--gossip-label={'é' * 128}"], ENVIRON, NOWHERE)
+    (problem,) = caught.value.problems
+    assert problem.endswith("is too long: give at most 255 bytes")

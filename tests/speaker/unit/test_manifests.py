@@ -60,7 +60,8 @@ def test_programs_take_what_the_role_gives_them() -> None:
     assert isinstance(controller, ControllerSettings) and isinstance(speaker, SpeakerSettings)
     assert (controller.lans, controller.router) == (("192.168.2.0/24",), "192.168.2.1")
     assert (speaker.node_name, speaker.gossip.bind_address) == ("node1", "192.168.2.11")
-    assert speaker.gossip.secret_folder == "/etc/ml_secret_key"
+    assert (speaker.gossip.secret_folder, speaker.gossip.label) == ("/etc/ml_secret_key", "")
+    assert settings("speaker", deploy_gossip_label='home: 1 # "\u00e9').gossip.label == 'home: 1 # "\u00e9'
 
 
 @pytest.mark.parametrize(

@@ -76,7 +76,7 @@ class Membership:
             port=self._settings.bind_port,
             meta=CAPABILITY,
             capability=CAPABILITY,
-            security=Security(keys=self._keys.in_use),
+            security=Security(keys=self._keys.in_use, label=self._settings.label.encode()),
         )
         async with GossipNet(config, SystemRandom(), self._event) as net:
             self.net = net

@@ -29,9 +29,14 @@ def free_port() -> int:
         return port
 
 
-def speaker(node: Node, port: int, folder: Path) -> Membership:
-    settings = GossipSettings(bind_address=str(node.addresses[0]), bind_port=port, secret_folder=str(folder))
-    made = Membership(settings, node.name, SpeakerMetrics(CollectorRegistry()), lambda event: None)
+def speaker(
+    node: Node, port: int, folder: Path, *, label: str = "", registry: CollectorRegistry | None = None
+) -> Membership:
+    settings = GossipSettings(
+        bind_address=str(node.addresses[0]), bind_port=port, secret_folder=str(folder), label=label
+    )
+    metrics = SpeakerMetrics(registry or CollectorRegistry())
+    made = Membership(settings, node.name, metrics, lambda event: None)
     made.look_for(NODES)
     return made
 
@@ -89,6 +94,23 @@ def test_key_is_exchanged_without_losing_anybody(tmp_path: Path, monkeypatch: py
         # Longer than a suspicion lasts.
         await asyncio.sleep(5)
         assert present(first) == present(second) == {"node1", "node2"}
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    asyncio.run(main())
+
+
+def test_speaker_of_another_label_is_not_listened_to_and_counted(tmp_path: Path) -> None:
+    (tmp_path / "secretkey").write_text("shared")
+
+    async def main() -> None:
+        port, registry = free_port(), CollectorRegistry()
+        first = speaker(NODES[0], port, tmp_path, label="home", registry=registry)
+        second = speaker(NODES[1], port, tmp_path)
+        tasks = [asyncio.create_task(one.run()) for one in (first, second)]
+        await until(lambda: registry.get_sample_value("lantern_gossip_dropped_total", {"reason": "label"}))
+        assert (present(first), present(second)) == ({"node1"}, {"node2"})
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
