@@ -65,6 +65,31 @@ def test_missing_router_credentials(home: Home) -> None:
     assert "ermission denied" in text or "credentials" in text
 
 
+def test_a_router_that_does_not_answer_is_named_with_the_way_around_it(home: Home) -> None:
+    home.lab("cable", "router", "cut")
+    try:
+        text = message(home.site("--tags=reserve"))
+    finally:
+        home.lab("cable", "router", "join")
+    assert "The router home-router (192.168.2.1) cannot be reached" in text
+    assert "lantern_router.type to manual" in text
+    again = home.site("--tags=reserve")
+    assert again.returncode == 0 and again.changed == {}, again.output
+
+
+@pytest.mark.parametrize("given", [{}, {"ansible_become_password": "wrong"}])
+def test_a_login_that_may_not_become_root(home: Home, given: dict[str, str]) -> None:
+    rights = "/etc/sudoers.d/homelab"
+    before = home.on("router", f"cat {rights}")
+    home.on("router", f"sed -i 's/NOPASSWD: //' {rights}")
+    try:
+        text = message(home.site("--tags=reserve", "--extra-vars", json.dumps(given)))
+    finally:
+        home.on("router", f"cat > {rights}", stdin=before)
+    assert "The router home-router (192.168.2.1) does not let this login become root" in text
+    assert "Set ansible_become_password" in text
+
+
 def test_a_node_without_power_is_named_and_the_run_after_its_return_succeeds(home: Home) -> None:
     home.lab("power", "node3", "off")
     try:
