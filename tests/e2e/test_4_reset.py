@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -18,6 +19,22 @@ def reset(home: Home) -> None:
     done = home.play("playbooks/reset.yml")
     assert done.returncode == 0, done.output
     assert {"home-router", "node1", "node2", "node3"} <= set(done.changed), done.output
+
+
+def test_a_look_beforehand_shows_all_stages(home: Home, reset: None, tmp_path: Path) -> None:
+    """Nothing is there that a later stage builds on: no kinds, no namespace, no image. What it changes, others find."""
+    looked = home.site("--check", "--diff", "--extra-vars", f"lantern_cache_dir={tmp_path}")
+    assert looked.returncode == 0, looked.output
+    assert set(looked.changed) == {"home-router", "node1", "node2", "node3"}
+    for line in (
+        f"-{FIRST_RANGE}",
+        "+net.ipv4.ip_forward = 1\n",
+        "+++ after: IPAddressPool metallb-system/default\n",
+        "+++ after: DaemonSet metallb-system/speaker\n",
+    ):
+        assert line in looked.output, looked.output
+    assert re.search("demo/web +pending +Service +bad", looked.output), "verify only tells"
+    assert not any(tmp_path.iterdir())
 
 
 def test_the_router_hands_out_what_it_did(home: Home, reset: None) -> None:
