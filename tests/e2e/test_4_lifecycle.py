@@ -1,6 +1,7 @@
 # Copyright (c) 2026, Lantern contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A cluster's further life: another version and back, by a registry and back, k3s' own load balancer off and on.
+"""A cluster's further life: another version and back, by a registry and back, a second cluster in its inventory, k3s'
+own load balancer off and on.
 
 k3s itself is not here: a systemd unit on node1 stands in for it. It reads the settings that Lantern writes, tells its
 arguments in the node's annotation and runs or removes ServiceLB's DaemonSet, as k3s does when it starts.
@@ -15,6 +16,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import yaml
 from conftest import PROJECT, Home, Play
 from visitors import asking
 
@@ -167,6 +169,40 @@ def test_a_pool_of_one_node(home: Home) -> None:
     assert back.returncode == 0, back.output
     names = home.kubectl("--namespace=metallb-system", "get", "l2advertisements", "--output=name").split()
     assert [name.rpartition("/")[2] for name in names] == ["lantern"]
+
+
+def test_all_stages_for_one_of_two_clusters(home: Home) -> None:
+    """The other one is in the same LAN, and nobody is there: it is asked nothing, and the router keeps its pool."""
+    before = home.on("router", "cat /etc/dnsmasq.conf")
+    path = Path(home.lab("inventory").strip())
+    known = yaml.safe_load(path.read_text())
+    here = {"ansible_connection": "local", "ansible_python_interpreter": "{{ ansible_playbook_python }}"}
+    ours = ("attic-controller", "home-router", "node1", "node2", "node3")
+    known["all"]["children"] |= {
+        "ansible_controller": {"hosts": {"attic-controller": here, "cellar-controller": here}},
+        "attic": {"hosts": {name: {} for name in ours}},
+        "cellar": {
+            "hosts": {"cellar-controller": {}, "cellar1": {"ansible_host": "192.168.2.99"}},
+            "vars": {"lantern_pools": [{"name": "default", "addresses": ["192.168.2.110-192.168.2.119"]}]},
+        },
+    }
+    known["all"]["children"]["nodes"]["hosts"]["cellar1"] = {}
+    copy = path.with_name("two.yml")
+    copy.write_text(yaml.safe_dump(known))
+
+    run = home.site(f"--inventory={copy}", "--extra-vars=lantern_cluster=attic")
+    assert run.returncode == 0, run.output
+    assert set(run.recap) == set(ours)
+    assert set(run.changed) == {"home-router"}, {host: run.task_changed(host) for host in run.changed}
+    verified = json.loads((path.parent / "lantern-report/attic/verify.json").read_text())
+    assert not verified["broken"] and "demo/web" in {row["subject"] for row in verified["rows"]}
+    both = home.on("router", "cat /etc/dnsmasq.conf")
+    assert both.count("\ndhcp-range=") == before.count("\ndhcp-range=") + 1
+    assert home.kubectl("--namespace=metallb-system", "get", "ipaddresspools", "--output=name").split() == [
+        "ipaddresspool.metallb.io/default"
+    ]
+    alone = home.site("--tags=reserve")
+    assert alone.returncode == 0 and home.on("router", "cat /etc/dnsmasq.conf") == before, alone.output
 
 
 @pytest.mark.usefixtures("k3s")
