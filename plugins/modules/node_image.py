@@ -23,8 +23,8 @@ attributes:
     description: Tells what would be done. O(archive) need not exist for that.
     support: full
   diff_mode:
-    description: An image is not text.
-    support: none
+    description: Shows the names of the images and archives that come or go.
+    support: full
 options:
   name:
     description:
@@ -109,6 +109,10 @@ def store_of(module: AnsibleModule) -> runtime.Store:
     return runtime.Store(runtime.find(os.path.exists, which), run)
 
 
+def diff(before: list[str], after: list[str]) -> dict[str, str]:
+    return {"before": "".join(f"{name}\n" for name in before), "after": "".join(f"{name}\n" for name in after)}
+
+
 def take_out(store: runtime.Store, options: dict[str, t.Any], check_mode: bool) -> dict[str, t.Any]:
     """What exit_json gets with state absent."""
     names = store.unwanted(options["name"], options["keep"])
@@ -119,7 +123,12 @@ def take_out(store: runtime.Store, options: dict[str, t.Any], check_mode: bool) 
             store.remove(options["name"], options["keep"])
         for archive in archives:
             os.remove(archive)
-    return {"changed": in_store or bool(archives), "removed": names, "removed_archives": archives}
+    return {
+        "changed": in_store or bool(archives),
+        "removed": names,
+        "removed_archives": archives,
+        "diff": diff(names + archives, []),
+    }
 
 
 def work(store: runtime.Store, options: dict[str, t.Any], check_mode: bool) -> dict[str, t.Any]:
@@ -132,7 +141,7 @@ def work(store: runtime.Store, options: dict[str, t.Any], check_mode: bool) -> d
         if not options["archive"]:
             raise ImageError(f"{options['name']} is not on this node and no archive of it was given.")
         store.load(options["archive"], options["name"])
-    return {"changed": True, "lacking": True}
+    return {"changed": True, "lacking": True, "diff": diff([], [options["name"]])}
 
 
 def main() -> None:

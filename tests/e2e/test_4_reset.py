@@ -29,6 +29,7 @@ def test_a_look_beforehand_shows_all_stages(home: Home, reset: None, tmp_path: P
     for line in (
         f"-{FIRST_RANGE}",
         "+net.ipv4.ip_forward = 1\n",
+        "+localhost/lantern:",
         "+++ after: IPAddressPool metallb-system/default\n",
         "+++ after: DaemonSet metallb-system/speaker\n",
     ):

@@ -99,6 +99,7 @@ def test_loading_once(ctr, tmp_path, monkeypatch):
     ctr.imports = {NAME: "sha256:a"}
     checked = run(node_image, monkeypatch, check=True, name=NAME)
     assert checked["changed"] and checked["lacking"] and not ctr.images
+    assert checked["diff"] == {"before": "", "after": f"{NAME}\n"}
     assert "no archive" in run(node_image, monkeypatch, name=NAME)["msg"]
     assert run(node_image, monkeypatch, name=NAME, archive=str(tmp_path / "a.tar"))["changed"]
     again = run(node_image, monkeypatch, name=NAME)
@@ -108,7 +109,9 @@ def test_loading_once(ctr, tmp_path, monkeypatch):
 def test_removing(ctr, monkeypatch):
     ctr.images = {NAME: "sha256:a", "localhost/lantern:0": "sha256:b"}
     arguments = {"name": "localhost/lantern", "keep": [NAME], "state": "absent"}
-    assert run(node_image, monkeypatch, check=True, **arguments)["removed"] == ["localhost/lantern:0"]
+    checked = run(node_image, monkeypatch, check=True, **arguments)
+    assert checked["removed"] == ["localhost/lantern:0"]
+    assert checked["diff"] == {"before": "localhost/lantern:0\n", "after": ""}
     assert len(ctr.images) == 2
     assert run(node_image, monkeypatch, **arguments)["changed"]
     assert list(ctr.images) == [NAME]
