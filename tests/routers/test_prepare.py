@@ -132,6 +132,11 @@ def test_settings_only_for_what_is_there_and_wanted(node: Host, tmp_path: Path, 
 def test_swap_stays_off_after_a_boot_until_it_is_undone(node: Host, tmp_path: Path) -> None:
     node.write("/etc/fstab", FSTAB)
     node.run("rm", "-f", "/etc/dphys-swapfile")
+    looked = part("swap")
+    looked["ansible.builtin.include_role"]["apply"] = {"check_mode": True}
+    in_use = {"prepare_node_info": {"node": {"swap": ["/swap.img"]}}}
+    assert " changed=2 " in run(node, tmp_path, [looked], **in_use).stdout
+    assert node.read("/etc/fstab") == FSTAB
     # Nothing is in use here: swap is the whole machine's.
     options: dict[str, Any] = {"prepare_node_info": {"node": {"swap": []}}}
     assert " changed=1 " in run(node, tmp_path, [part("swap")], **options).stdout
