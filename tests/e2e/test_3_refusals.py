@@ -56,13 +56,17 @@ def test_a_lease_inside_the_pool_is_listed_and_refused(home: Home) -> None:
     assert home.site("--tags=reserve").returncode == 0
 
 
-def test_missing_router_credentials(home: Home) -> None:
+@pytest.mark.parametrize(
+    ("stage", "who"),
+    [("reserve", "The router home-router (192.168.2.1)"), ("verify", "The control plane node1 (192.168.2.11)")],
+)
+def test_missing_credentials(home: Home, stage: str, who: str) -> None:
     """The lab's key is not offered, so nothing is left to log in with."""
     options = "-o IdentityFile=/nonexistent -o IdentitiesOnly=yes -o ControlPath=none -o StrictHostKeyChecking=no"
-    refused = home.site("--tags=reserve", "--extra-vars", json.dumps({"ansible_ssh_common_args": options}))
+    refused = home.site(f"--tags={stage}", "--extra-vars", json.dumps({"ansible_ssh_common_args": options}))
     text = message(refused)
-    assert "router" in text
-    assert "ermission denied" in text or "credentials" in text
+    assert f"{who} cannot be reached" in text
+    assert "ermission denied" in text and "ansible_user with a key" in text
 
 
 def test_a_router_that_does_not_answer_is_named_with_the_way_around_it(home: Home) -> None:
