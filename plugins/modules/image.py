@@ -135,7 +135,9 @@ pushed:
   type: bool
 """
 
+import errno
 import os
+import tempfile
 import typing as t
 
 from ansible.module_utils.basic import AnsibleModule
@@ -194,6 +196,16 @@ def push(wish: making.Wish, made: making.Plan, wanted: builders.Address, *, chec
     return lacking
 
 
+def sentence(problem: Exception, cache_dir: str) -> str:
+    """What is said of a problem. On a full disk, programs say much more than that, such as a line for each file."""
+    if os.strerror(errno.ENOSPC).lower() not in str(problem).lower():
+        return str(problem)
+    return (
+        f"{os.strerror(errno.ENOSPC)}, where the image is made: that takes room in {cache_dir} (lantern_cache_dir), in "
+        f"{tempfile.gettempdir()} and where the builder keeps its images. Make some, and run this again."
+    )
+
+
 def main() -> None:
     module = AnsibleModule(
         argument_spec={
@@ -219,8 +231,8 @@ def main() -> None:
     )
     try:
         result = work(module)
-    except ImageError as exc:
-        module.fail_json(msg=str(exc))
+    except (ImageError, OSError) as exc:
+        module.fail_json(msg=sentence(exc, module.params["cache_dir"]))
     module.exit_json(**result)
 
 

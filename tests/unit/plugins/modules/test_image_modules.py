@@ -4,6 +4,9 @@
 
 from __future__ import annotations
 
+import errno
+import os
+
 import pytest
 from ansible_collections.homelab.lantern.plugins.module_utils._image import making
 from ansible_collections.homelab.lantern.plugins.module_utils._image.errors import ImageError, NoRuntimeError
@@ -55,14 +58,28 @@ def test_present_fetches_and_builds(options, monkeypatch):
     assert (result["changed"], result["downloaded"], result["built"]) == (True, ["x"], ["arm64"])
 
 
-def test_errors_are_the_message(options, monkeypatch):
+FULL = os.strerror(errno.ENOSPC)
+
+
+@pytest.mark.parametrize(
+    ("problem", "told"),
+    [
+        (ImageError("no base image"), "no base image"),
+        (ImageError(f"pip: [Errno 28] {FULL}: 'a'; [Errno 28] {FULL}: 'b'"), f"{FULL}, where the image is made: "),
+        (ImageError(f"buildah: write /usr: {FULL.lower()}"), f"{FULL}, where the image is made: "),
+        (OSError(errno.ENOSPC, FULL, "/x"), f"{FULL}, where the image is made: "),
+        (PermissionError(errno.EACCES, "Permission denied", "/x"), "[Errno 13] Permission denied: '/x'"),
+    ],
+)
+def test_errors_are_the_message(options, monkeypatch, problem, told):
     def build(_wish, _plan):
-        raise ImageError("no space left on device")
+        raise problem
 
     monkeypatch.setattr(making, "fetch", lambda _wish, _plan: [])
     monkeypatch.setattr(making, "build", build)
     result = run(image, monkeypatch, **options)
-    assert result["failed"] and result["msg"] == "no space left on device"
+    assert result["failed"] and result["msg"].startswith(told)
+    assert result["msg"].count(FULL) == told.count(FULL)
 
 
 @pytest.mark.parametrize("check", [False, True])
