@@ -60,6 +60,9 @@ class Kind(Enum):
     ECHO = "echo"
     ECHO_V6 = "echo6"
 
+    # Looked up for each frame: Enum's own is a function in Python.
+    __hash__ = object.__hash__
+
     @property
     def ethertype(self) -> int:
         """What the socket is bound to."""

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Collection, Mapping, Sequence
+from functools import partial
 
 from lantern.adapters.address_cover import Range
 from lantern.adapters.links import Link
@@ -112,16 +113,13 @@ class Port:
             wanted = self.interface.ipv6 or kind not in IPV6_KINDS
             if wanted and kind not in self._sockets:
                 self._sockets[kind] = PacketSocket(
-                    self.link.name, kind, ranges, self._receiver(kind), self._after_batch, self._failed
+                    self.link.name, kind, ranges, partial(self._receive, self, kind), self._after_batch, self._failed
                 )
             elif not wanted and kind in self._sockets:
                 self._sockets.pop(kind).close()
         if not self.interface.ipv6:
             self._groups.close()
             self._members.clear()
-
-    def _receiver(self, kind: Kind) -> Callable[[bytes], None]:
-        return lambda frame: self._receive(self, kind, frame)
 
     def _failed(self, error: OSError) -> None:
         log.warning("interface failed", extra=fields(interface=self.link.name, error=str(error)))

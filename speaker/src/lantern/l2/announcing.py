@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 from enum import Enum
+from functools import partial
 
 from lantern.l2 import arp, ndp
 from lantern.l2.bursts import REFRESH_SECONDS, Bursts
@@ -92,6 +93,8 @@ class Announcing:
         self._watch = ConflictWatch()
         self._echo = EchoResponder(self._claims, TokenBucket(rate=options.pings_per_second, burst=100))
         self._effects: list[Effect] = []
+        self._unlearned: list[Callable[[], None]] = []
+        """What received frames tell beyond what they ask."""
         self.probing: set[Address] = set()
         """Those that are not announced yet, as it is being asked whether somebody else has them; to be read only."""
         self.in_use: set[Address] = set()
@@ -176,40 +179,29 @@ class Announcing:
         self._asked.remove(address)
 
     def receive_arp(self, frame: bytes, interface: Interface, *, now: float) -> Reply | Dropped:
-        """Handle an Ethernet frame of ARP."""
+        """The answer to an Ethernet frame of ARP. What it tells besides is learned at `drain`: somebody waits."""
         packet = arp.decode(frame)
         if packet is None:
             return Dropped(DropReason.MALFORMED)
         if packet.source in self._own_macs:
             return Dropped(DropReason.OWN_FRAME)
-        if packet.sender_ip != arp.UNSPECIFIED:
-            self._sighted(packet.sender_ip, packet.sender_mac, interface, probes=False, now=now)
-        elif packet.operation == arp.REQUEST:
-            self._sighted(packet.target_ip, packet.sender_mac, interface, probes=True, now=now)
         answer = answer_arp(self._claims, packet, interface)
-        # A probe is no client's question, and two nodes must not probe because the other one does.
-        if isinstance(answer, Reply) and packet.destination == arp.BROADCAST and packet.sender_ip != arp.UNSPECIFIED:
-            self._requested(answer.address, now)
+        self._later(partial(self._learn_arp, packet, interface, answer, now))
         return answer
 
     def receive_ndp(self, frame: bytes, interface: Interface, *, now: float) -> Reply | Dropped:
-        """Handle an Ethernet frame of IPv6."""
+        """The answer to an Ethernet frame of IPv6, as `receive_arp`."""
         packet = ndp.decode(frame)
         if packet is None:
             return Dropped(DropReason.MALFORMED)
         if packet.source_mac in self._own_macs:
             return Dropped(DropReason.OWN_FRAME)
-        if isinstance(packet, ndp.Advertisement):
-            self._sighted(packet.target, packet.link_address or packet.source_mac, interface, probes=False, now=now)
-            return Dropped(DropReason.NOT_A_REQUEST)
-        if packet.source == ndp.UNSPECIFIED:
-            self._sighted(packet.target, packet.source_mac, interface, probes=True, now=now)
-        else:
-            mac = packet.link_address or packet.source_mac
-            self._sighted(packet.source, mac, interface, probes=False, now=now)
-        answer = answer_ndp(self._claims, packet, interface)
-        if isinstance(answer, Reply) and packet.destination[0] == 0xFF and packet.source != ndp.UNSPECIFIED:
-            self._requested(answer.address, now)
+        answer = (
+            Dropped(DropReason.NOT_A_REQUEST)
+            if isinstance(packet, ndp.Advertisement)
+            else answer_ndp(self._claims, packet, interface)
+        )
+        self._later(partial(self._learn_ndp, packet, interface, answer, now))
         return answer
 
     def receive_echo(self, frame: bytes, interface: Interface, *, now: float) -> Reply | Dropped:
@@ -232,10 +224,41 @@ class Announcing:
         return min((due for due in timers if due is not None), default=None)
 
     def drain(self) -> list[Effect]:
-        """The queued effects, once."""
+        """The queued effects, once, after having learned from what was received."""
+        unlearned, self._unlearned = self._unlearned, []
+        for learn in unlearned:
+            learn()
         self.has_news = False
         effects, self._effects = self._effects, []
         return effects
+
+    def _later(self, learn: Callable[[], None]) -> None:
+        self._unlearned.append(learn)
+        self.has_news = True
+
+    def _learn_arp(self, packet: arp.ArpFrame, interface: Interface, answer: Reply | Dropped, now: float) -> None:
+        if packet.sender_ip != arp.UNSPECIFIED:
+            self._sighted(packet.sender_ip, packet.sender_mac, interface, probes=False, now=now)
+            # A probe is no client's question, and two nodes must not probe because the other one does.
+            if isinstance(answer, Reply) and packet.destination == arp.BROADCAST:
+                self._requested(answer.address, now)
+        elif packet.operation == arp.REQUEST:
+            self._sighted(packet.target_ip, packet.sender_mac, interface, probes=True, now=now)
+
+    def _learn_ndp(
+        self,
+        packet: ndp.Advertisement | ndp.Solicitation,
+        interface: Interface,
+        answer: Reply | Dropped,
+        now: float,
+    ) -> None:
+        if isinstance(packet, ndp.Solicitation) and packet.source == ndp.UNSPECIFIED:
+            self._sighted(packet.target, packet.source_mac, interface, probes=True, now=now)
+            return
+        address = packet.target if isinstance(packet, ndp.Advertisement) else packet.source
+        self._sighted(address, packet.link_address or packet.source_mac, interface, probes=False, now=now)
+        if isinstance(answer, Reply) and packet.destination[0] == 0xFF:
+            self._requested(answer.address, now)
 
     def _announce(self, claim: Claim, now: float) -> None:
         claim.stage = Stage.ANNOUNCED
@@ -268,7 +291,8 @@ class Announcing:
         self._collect(now)
 
     def _requested(self, address: Address, now: float) -> None:
-        if self._watch.requested(address, now=now):
+        # It may have been taken away since the question.
+        if address in self._wanted and self._watch.requested(address, now=now):
             self._collect(now)
 
     def _collect(self, now: float) -> None:

@@ -8,7 +8,7 @@ A frame is 14 bytes of Ethernet (destination, source, 0x0806) and 28 of ARP; wha
 from __future__ import annotations
 
 import struct
-from dataclasses import dataclass
+from typing import NamedTuple
 
 ETHERTYPE = 0x0806
 BROADCAST = b"\xff" * 6
@@ -18,14 +18,16 @@ UNSPECIFIED = bytes(4)
 """Sender of a probe: it has no address yet (RFC 5227)."""
 LENGTH = 42
 
-_LAYOUT = struct.Struct("!6s6sH HHBBH 6s4s6s4s")
-_HARDWARE_ETHERNET = 1
-_PROTOCOL_IPV4 = 0x0800
+_LAYOUT = struct.Struct("!6s6s8sH6s4s6s4s")
+# EtherType, hardware Ethernet, protocol IPv4, and the lengths of their addresses.
+_IPV4_OVER_ETHERNET = struct.pack("!HHHBB", ETHERTYPE, 1, 0x0800, 6, 4)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ArpFrame:
-    """One ARP packet with its Ethernet addresses. MAC addresses are 6 bytes, IP addresses 4."""
+class ArpFrame(NamedTuple):
+    """One ARP packet with its Ethernet addresses. MAC addresses are 6 bytes, IP addresses 4.
+
+    A tuple, as one is made of each packet that arrives while somebody waits for the answer.
+    """
 
     destination: bytes
     source: bytes
@@ -40,32 +42,8 @@ def decode(frame: bytes) -> ArpFrame | None:
     """The packet in an Ethernet frame; None when it is not ARP for IPv4 over Ethernet, or cut short."""
     if len(frame) < LENGTH:
         return None
-    (
-        destination,
-        source,
-        ethertype,
-        hardware,
-        protocol,
-        hardware_length,
-        protocol_length,
-        operation,
-        sender_mac,
-        sender_ip,
-        target_mac,
-        target_ip,
-    ) = _LAYOUT.unpack_from(frame)
-    kind = (ethertype, hardware, protocol, hardware_length, protocol_length)
-    if kind != (ETHERTYPE, _HARDWARE_ETHERNET, _PROTOCOL_IPV4, 6, 4):
-        return None
-    return ArpFrame(
-        destination=destination,
-        source=source,
-        operation=operation,
-        sender_mac=sender_mac,
-        sender_ip=sender_ip,
-        target_mac=target_mac,
-        target_ip=target_ip,
-    )
+    destination, source, kind, *packet = _LAYOUT.unpack_from(frame)
+    return ArpFrame(destination, source, *packet) if kind == _IPV4_OVER_ETHERNET else None
 
 
 def encode(packet: ArpFrame) -> bytes:
@@ -73,11 +51,7 @@ def encode(packet: ArpFrame) -> bytes:
     return _LAYOUT.pack(
         packet.destination,
         packet.source,
-        ETHERTYPE,
-        _HARDWARE_ETHERNET,
-        _PROTOCOL_IPV4,
-        6,
-        4,
+        _IPV4_OVER_ETHERNET,
         packet.operation,
         packet.sender_mac,
         packet.sender_ip,
@@ -92,11 +66,7 @@ def reply(request: ArpFrame, mac: bytes) -> bytes:
     return _LAYOUT.pack(
         request.source,
         mac,
-        ETHERTYPE,
-        _HARDWARE_ETHERNET,
-        _PROTOCOL_IPV4,
-        6,
-        4,
+        _IPV4_OVER_ETHERNET,
         REPLY,
         mac,
         request.target_ip,

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import Enum
+from typing import NamedTuple
 
 from lantern.l2 import arp, echo, ndp
 from lantern.l2.claims import Claims, Interface, Stage
@@ -30,8 +31,7 @@ class DropReason(Enum):
     """The address is also on an interface of this node, as kube-proxy's IPVS mode puts it: the kernel answers echo."""
 
 
-@dataclass(frozen=True, slots=True)
-class Reply:
+class Reply(NamedTuple):
     """Send `frame` on the interface that the request came from; it answers for `address`."""
 
     frame: bytes

@@ -49,7 +49,7 @@ def question(vip: Address, source: bytes = CLIENT) -> bytes:
     if vip.version == 4:
         plain = arp.decode(arp.probe(vip.packed, source))
         assert plain is not None
-        return arp.encode(replace(plain, sender_ip=bytes([192, 168, 2, 20])))
+        return arp.encode(plain._replace(sender_ip=bytes([192, 168, 2, 20])))
     probe = ndp.decode(ndp.probe(vip.packed, source))
     assert isinstance(probe, ndp.Solicitation)
     return ndp.encode(replace(probe, source=IPv6Address("fd00:2::20").packed, link_address=source))
@@ -166,7 +166,7 @@ def test_stranger_that_asks_in_the_address_s_name_is_seen() -> None:
     plain = arp.decode(arp.probe(bytes([192, 168, 2, 1]), STRANGER))
     probe = ndp.decode(ndp.probe(IPv6Address("fd00:2::1").packed, STRANGER))
     assert plain is not None and isinstance(probe, ndp.Solicitation)
-    made.receive_arp(arp.encode(replace(plain, sender_ip=VIP.packed)), ETH0, now=60.0)
+    made.receive_arp(arp.encode(plain._replace(sender_ip=VIP.packed)), ETH0, now=60.0)
     made.receive_ndp(ndp.encode(replace(probe, source=VIP_V6.packed, link_address=STRANGER)), ETH0, now=60.0)
     assert found(made.drain()) == [ConflictSeen(VIP, STRANGER, "eth0"), ConflictSeen(VIP_V6, STRANGER, "eth0")]
 
@@ -221,6 +221,7 @@ def test_probing_can_be_turned_off_forced_or_given_up() -> None:
     made.apply({VIP: None, VIP_V6: None}, fresh=[VIP, VIP_V6], forced=[VIP_V6], now=0.0)
     assert made.probing == {VIP}
     made.receive_arp(claim_frame(VIP, STRANGER), ETH0, now=0.1)
+    made.drain()
     assert made.in_use == {VIP}
     made.apply({VIP: None}, forced=[VIP], now=0.2)
     assert made.in_use == set()

@@ -53,7 +53,7 @@ def test_request_for_a_claimed_address_is_answered_with_the_interface_s_mac() ->
 
 @pytest.mark.parametrize(
     "question",
-    [replace(QUESTION, destination=ETH0.mac), replace(QUESTION, sender_ip=bytes(4))],
+    [QUESTION._replace(destination=ETH0.mac), QUESTION._replace(sender_ip=bytes(4))],
     ids=["unicast", "probe"],
 )
 def test_unicast_requests_and_address_probes_are_answered(question: arp.ArpFrame) -> None:
@@ -72,10 +72,10 @@ def test_unicast_and_probing_solicitations_are_answered(question: ndp.Solicitati
 @pytest.mark.parametrize(
     ("packet", "reason"),
     [
-        (replace(QUESTION, operation=arp.REPLY), DropReason.NOT_A_REQUEST),
-        (replace(QUESTION, sender_ip=VIP.packed), DropReason.NOT_A_REQUEST),
-        (replace(QUESTION, destination=ETH1.mac), DropReason.NOT_FOR_US),
-        (replace(QUESTION, target_ip=bytes([192, 168, 2, 129])), DropReason.NOT_ANNOUNCED),
+        (QUESTION._replace(operation=arp.REPLY), DropReason.NOT_A_REQUEST),
+        (QUESTION._replace(sender_ip=VIP.packed), DropReason.NOT_A_REQUEST),
+        (QUESTION._replace(destination=ETH1.mac), DropReason.NOT_FOR_US),
+        (QUESTION._replace(target_ip=bytes([192, 168, 2, 129])), DropReason.NOT_ANNOUNCED),
     ],
 )
 def test_other_arp_is_dropped_with_a_reason(packet: arp.ArpFrame, reason: DropReason) -> None:
