@@ -169,15 +169,19 @@ def _bad_cables() -> Iterator[None]:
 
 def _takeovers() -> float | None:
     """How often any speaker has taken addresses from a dead owner; None when speakers do not count that."""
-    found = None
-    for node in lab.topology().nodes:
-        for family in text_string_to_metric_families(_metrics(node.name)):
-            for sample in family.samples:
-                if sample.name == _TAKEOVERS and sample.labels.get("cause") != "handover":
-                    found = (found or 0.0) + sample.value
-                elif family.name == _TAKEOVERS.removesuffix("_total"):
-                    found = found or 0.0
-    return found
+    counts = [counted(_metrics(node.name)) for node in lab.topology().nodes]
+    known = [count for count in counts if count is not None]
+    return sum(known) if known else None
+
+
+def counted(page: str) -> float | None:
+    """The takeovers on a speaker's page of metrics, handovers apart; None when it says nothing of takeovers."""
+    for family in text_string_to_metric_families(page):
+        if family.name == _TAKEOVERS.removesuffix("_total"):
+            # Before the first takeover the family has no samples.
+            taken = [one for one in family.samples if one.name == _TAKEOVERS and one.labels["cause"] != "handover"]
+            return sum(one.value for one in taken)
+    return None
 
 
 def _metrics(node: str) -> str:
