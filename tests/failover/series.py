@@ -167,6 +167,9 @@ async def _ask_tcp(address: str, port: int, patience: float) -> dict[str, Any]:
             reader, writer = await asyncio.open_connection(address, port)
     except TimeoutError:
         raise TimeoutError("no connection") from None
+    except ConnectionResetError as reset:
+        # Nobody resets what has not come about (that would be a refusal): it had, a moment ago.
+        raise _CutOffError from reset
     try:
         host = f"[{address}]" if ":" in address else address
         writer.write(f"GET / HTTP/1.0\r\nHost: {host}\r\n\r\n".encode())

@@ -3,7 +3,8 @@
 """A program that is not Lantern's and gossips by HashiCorp's own memberlist (serf) among the speakers.
 
 All of them have the same key. As where some nodes still have MetalLB's speaker, the owner of an address is the one that
-MetalLB's rule names, and nothing happens as long as nothing happens.
+MetalLB's rule names, and nothing happens as long as nothing happens. The speakers are told to elect so: for a member
+that is on no node they would not.
 """
 
 from __future__ import annotations
@@ -34,13 +35,14 @@ from wire import Lan
 NAME = "stranger"
 # What serf asks of the delegate versions of everybody in its cluster; MetalLB has none, and so has Lantern.
 SERF_VERSIONS = (2, 5, 4)
-# The speaker as it is but for these versions.
+# The speaker as it is but for these versions, and with an option more.
 SPEAKER = f"""
 import functools
 import sys
 from lantern.app import membership
 membership.GossipConfig = functools.partial(membership.GossipConfig, delegate_versions={SERF_VERSIONS})
 from lantern.cli import main
+sys.argv.append("--election=hash")
 sys.exit(main())
 """
 DAEMONSET = f"/apis/apps/v1/namespaces/{SYSTEM}/daemonsets/speaker"
