@@ -25,6 +25,8 @@ from wire import Lan
 BEFORE_SECONDS, DEAD_SECONDS = 1.0, 5.0
 # A node that is back announces nothing before it has listened to the others, and is given nothing for a while.
 BACK_SECONDS = 10.0
+# A speaker asks an API server that did not answer again after so long at most (`lantern.adapters.kube.reflector`).
+RECONNECT_SECONDS = 5.0
 
 Death = Callable[[Home, str], contextlib.AbstractContextManager[None]]
 
@@ -64,6 +66,8 @@ def test_dead_owner_is_succeeded_while_the_api_server_is_down(home: Home, lan: L
 
 def test_dead_owner_takes_the_api_server_with_it(home: Home, lan: Lan, vips: Vips) -> None:
     vip, owner = vips.owned_by(home.nodes[:1], local=True)
+    # The others are to know of the Service: after the outage before they come back to the API server in their own time.
+    time.sleep(RECONNECT_SECONDS)
     _dies_and_comes_back(home, lan, vip, owner, DEATHS["power"], home.settle)
 
 
