@@ -49,7 +49,8 @@ def test_jumping_clocks_a_death_and_a_partition_leave_one_owner_each() -> None:
         assert len(owners(side)) == VIPS and set(owners(side).values()) == {1}
     world.forget_gaps()
     world.heal()
-    world.run_until(world.settled, 5, step_seconds=0.1)
+    # Membership, from which those hear of each other that do not watch each other, takes up to ten seconds here.
+    world.run_until(world.settled, 30, step_seconds=0.1)
     world.run(3)
     assert world.settled() and world.longest_gap == 0
 
