@@ -8,7 +8,7 @@ the sockets. An address goes from PROBING (if fresh) over IN_USE (if somebody ha
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping, Set
 from dataclasses import dataclass
 from enum import Enum
 from functools import partial
@@ -95,12 +95,15 @@ class Announcing:
         self._effects: list[Effect] = []
         self._unlearned: list[Callable[[], None]] = []
         """What received frames tell beyond what they ask."""
-        self.probing: set[Address] = set()
-        """Those that are not announced yet, as it is being asked whether somebody else has them; to be read only."""
         self.in_use: set[Address] = set()
         """Those that are not announced, as somebody else has them; to be read only."""
         self.has_news = False
         """Whether the caller is to drain, and to ask for the next timer again."""
+
+    @property
+    def probing(self) -> Set[Address]:
+        """Those that are not announced yet, as it is being asked whether somebody else has them."""
+        return self._probing.addresses - self.in_use
 
     @property
     def claims(self) -> Claims:
@@ -125,7 +128,6 @@ class Announcing:
         change = _difference(before, wanted)
         for address in change.lost:
             self._claims.remove(address)
-            self.probing.discard(address)
             self.in_use.discard(address)
             for part in (self._bursts, self._probing, self._watch):
                 part.stop(address)
@@ -133,7 +135,6 @@ class Announcing:
             claim = Claim(address, wanted[address], Stage.PROBING)
             self._claims.add(claim)
             if address in fresh and address not in forced and self._options.probe_seconds > 0:
-                self.probing.add(address)
                 self._probing.start(address, now=now)
             else:
                 self._announce(claim, now)
@@ -262,7 +263,6 @@ class Announcing:
 
     def _announce(self, claim: Claim, now: float) -> None:
         claim.stage = Stage.ANNOUNCED
-        self.probing.discard(claim.address)
         self.in_use.discard(claim.address)
         self._bursts.start(claim.address, now=now)
 
@@ -307,7 +307,6 @@ class Announcing:
                     self._effects.append(found)
                 case FoundInUse():
                     claim.stage = Stage.IN_USE
-                    self.probing.discard(claim.address)
                     self.in_use.add(claim.address)
                     self._effects.append(found)
                 case _:

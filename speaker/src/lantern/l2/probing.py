@@ -13,6 +13,7 @@ An address that is in use is asked for again every ten seconds, and is free once
 
 from __future__ import annotations
 
+from collections.abc import Set
 from dataclasses import dataclass
 
 from lantern.l2.deadlines import Deadlines
@@ -71,6 +72,11 @@ class Probing:
 
     def __contains__(self, address: Address) -> bool:
         return address in self._questions
+
+    @property
+    def addresses(self) -> Set[Address]:
+        """Those that are being asked for, the ones included that somebody has."""
+        return self._questions.keys()
 
     def start(self, address: Address, *, now: float) -> None:
         """Ask for an address; one that is being asked for already goes on."""
