@@ -98,8 +98,7 @@ def bring(cluster: Cluster, name: str | None, state: str, check: bool) -> dict[s
     for node in nodes:
         wanted = patch(node, state)
         if wanted is not None:
-            named = {"apiVersion": "v1", "kind": "Node", "metadata": {"name": node["metadata"]["name"]}}
-            cluster.merge(named, wanted, dry_run=check)
+            cluster.merge(node, wanted, dry_run=check)
             changed.append(node["metadata"]["name"])
     return {"changed": bool(changed), "nodes": changed}
 

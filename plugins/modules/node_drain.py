@@ -87,10 +87,6 @@ if t.TYPE_CHECKING:  # pragma: no cover
 POLL_SECONDS = 1.0
 
 
-def manifest(name: str) -> dict[str, t.Any]:
-    return {"apiVersion": "v1", "kind": "Node", "metadata": {"name": name}}
-
-
 def drain(cluster: Cluster, options: dict[str, t.Any], check: bool) -> dict[str, t.Any]:
     """State drained."""
     node = draining.find(cluster.list("v1", "Node"), options["node"])
@@ -98,7 +94,7 @@ def drain(cluster: Cluster, options: dict[str, t.Any], check: bool) -> dict[str,
         raise ClusterError(f"The cluster knows no node {' or '.join(options['node'])}: take it out of group nodes.")
     name, changed = node["metadata"]["name"], False
     if not (node.get("spec") or {}).get("unschedulable"):
-        cluster.merge(manifest(name), draining.cordon_patch(True), dry_run=check)
+        cluster.merge(node, draining.cordon_patch(True), dry_run=check)
         changed = True
     deadline, evicted = time.monotonic() + options["timeout"], set()
     while True:
@@ -110,7 +106,7 @@ def drain(cluster: Cluster, options: dict[str, t.Any], check: bool) -> dict[str,
         if time.monotonic() >= deadline:
             # It stays as it was found: a node that keeps its pods must not stay unschedulable.
             if changed:
-                cluster.merge(manifest(name), draining.cordon_patch(False))
+                cluster.merge(node, draining.cordon_patch(False))
             raise ClusterError(refusal(name, left, options["timeout"]))
         evicted.update(pod for pod in left if pod not in evicted and cluster.evict(*pod))
         time.sleep(POLL_SECONDS)
@@ -135,10 +131,10 @@ def restore(cluster: Cluster, options: dict[str, t.Any], check: bool) -> dict[st
     if options["node"]:
         found = draining.find(nodes, options["node"])
         nodes = [found] if found else []
-    names = [node["metadata"]["name"] for node in nodes if draining.is_cordoned_by_us(node)]
-    for name in names:
-        cluster.merge(manifest(name), draining.cordon_patch(False), dry_run=check)
-    return {"changed": bool(names), "evicted": [], "nodes": names}
+    ours = [node for node in nodes if draining.is_cordoned_by_us(node)]
+    for node in ours:
+        cluster.merge(node, draining.cordon_patch(False), dry_run=check)
+    return {"changed": bool(ours), "evicted": [], "nodes": [node["metadata"]["name"] for node in ours]}
 
 
 def main() -> None:

@@ -185,7 +185,7 @@ def test_what_an_interrupted_run_left_is_told_from_what_people_made_unschedulabl
     theirs, ours = node("n3", "192.168.2.13"), node("n4", "192.168.2.14")
     theirs["spec"]["unschedulable"] = True
     cluster = on(monkeypatch, node_drain, cluster_with_pods(theirs, ours))
-    cluster.merge(node_drain.manifest("n4"), draining.cordon_patch(True))
+    cluster.merge(ours, draining.cordon_patch(True))
     looked = run(node_drain, monkeypatch, check=True, state="restored", **KUBECONFIG)
     assert looked["nodes"] == ["n4"] and cluster.get("v1", "Node", "n4")["spec"]["unschedulable"]
     assert run(node_drain, monkeypatch, state="restored", **KUBECONFIG)["nodes"] == ["n4"]
