@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from homelab.recap import recap
 
 PROJECT = Path(__file__).resolve().parents[2]
 
@@ -27,8 +28,7 @@ class Play:
 
     @property
     def recap(self) -> dict[str, dict[str, int]]:
-        rows = re.findall(r"^(\S+)\s+: (ok=.*)$", self.output, re.MULTILINE)
-        return {host: {k: int(v) for k, v in re.findall(r"(\w+)=(\d+)", counts)} for host, counts in rows}
+        return recap(self.output)
 
     @property
     def changed(self) -> dict[str, int]:

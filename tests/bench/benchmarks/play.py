@@ -5,11 +5,11 @@
 from __future__ import annotations
 
 import os
-import re
 import subprocess
 import time
 from dataclasses import dataclass
 
+from homelab.recap import recap
 from homelab.shell import LabError
 
 from . import lab
@@ -49,7 +49,6 @@ def changed(said: str) -> int:
     Raises:
         LabError: there is no recap.
     """
-    counts = re.findall(r"^\S+\s+: ok=\d+\s+changed=(\d+)\s", said, re.MULTILINE)
-    if not counts:
+    if not (hosts := recap(said)):
         raise LabError("site.yml ended without a recap")
-    return sum(map(int, counts))
+    return sum(counts["changed"] for counts in hosts.values())
