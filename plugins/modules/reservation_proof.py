@@ -50,7 +50,8 @@ options:
     required: true
   servers:
     description:
-      - Addresses of the DHCP servers that belong here, usually the router. Others are reported as foreign.
+      - Addresses of the DHCP servers that belong here, usually the router. Others are reported as foreign, unless none
+        of these is in the LAN or answers there, as where only the router's address in another LAN is known.
       - A DHCPv6 server belongs here if it answers from the MAC of one of them, or from a link-local address among them.
     type: list
     elements: str
@@ -382,12 +383,18 @@ def macs_of(
     return found | {item.mac for side in heard for item in side.judgements if item.server in expected}
 
 
-def in_lan(
-    expected: t.Sequence[str], lan: AddressRange, holders: t.Mapping[IPv4Address, list[str]]
-) -> list[IPv4Address]:
-    """The servers in the LAN whose MACs are not known yet."""
+def in_lan(expected: t.Sequence[str], lan: AddressRange) -> list[IPv4Address]:
+    """The servers in the LAN."""
     given = [parse_address(text) for text in expected]
-    return [item for item in given if isinstance(item, IPv4Address) and item in lan and item not in holders]
+    return [item for item in given if isinstance(item, IPv4Address) and item in lan]
+
+
+def known_here(
+    expected: t.Sequence[str], lan: AddressRange, judgements: t.Sequence[reservation.Judgement]
+) -> t.Sequence[str]:
+    """The servers that belong here; [] if none is in the LAN or answers there, as with the router of another LAN."""
+    answers = any(item.server in expected for item in judgements)
+    return expected if answers or in_lan(expected, lan) else []
 
 
 def devices(found: t.Sequence[tuple[str, str]], macs: t.Mapping[str, t.Sequence[str]]) -> list[proof.Device]:
@@ -417,7 +424,8 @@ def prove(options: dict[str, t.Any]) -> dict[str, t.Any]:
         addresses6 = with_samples(to_scan6(want.pools6), want.pools6, wished(options), rng) if want.pools6 else []
         if want.pools4:
             inquiry, holders = ask4(asking, want, lambda: segment.holders(addresses), options, rng)
-            heard.append(proof.by_dhcp(inquiry.judgements(), expected))
+            judgements = inquiry.judgements()
+            heard.append(proof.by_dhcp(judgements, known_here(expected, want.lan, judgements)))
             asked += inquiry.asked
         else:
             holders = segment.holders(addresses)
@@ -426,7 +434,7 @@ def prove(options: dict[str, t.Any]) -> dict[str, t.Any]:
             heard.append(proof.not_asked(interface))
         elif want.pools6:
             inquiry, routers = ask6(segment, want, addresses6, holders6, options, rng)
-            near = segment.holders(in_lan(expected, want.lan, holders))
+            near = segment.holders(item for item in in_lan(expected, want.lan) if item not in holders)
             macs6 = macs_of(expected, {**holders, **near}, heard)
             heard.append(proof.by_dhcpv6(inquiry.judgements(), expected, macs6, routers))
             asked += inquiry.asked

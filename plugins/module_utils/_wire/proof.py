@@ -86,7 +86,8 @@ def by_dhcpv6(
     routers: t.Sequence[Router],
 ) -> Heard:
     """`expected_macs`: the MACs of the DHCP servers that belong here, as the same host also serves IPv6."""
-    known = bool(expected_macs) or any(":" in address for address in expected)
+    # Servers answer from link-local addresses, so a router's other ones do not tell which is the router.
+    known = bool(expected_macs) or any(address.lower().startswith("fe80:") for address in expected)
     return Heard(
         "DHCPv6",
         judgements,

@@ -272,6 +272,7 @@ def test_foreign_servers_are_known_by_the_mac_of_those_that_belong_here():
         (["192.168.2.1"], {ROUTER_MAC}, False),
         (["192.168.2.1"], {OWN_MAC}, True),
         (["192.168.2.1"], set(), False),  # nobody knows its MAC
+        (["fd00:2::1"], set(), False),  # nor which link-local address it has
         ([ROUTER], set(), False),
         (["fe80::2"], set(), True),
         ([], set(), False),
