@@ -27,6 +27,8 @@ class ActionModule(ActionBase):
         result: dict[str, t.Any] = self._execute_module(
             module_name=MODULE, module_args=dict(self._task.args), task_vars=task_vars
         )
+        if result.get("table"):
+            display.display(f"    LAN {self._task.args.get('network')}")
         for number, line in enumerate(result.get("table") or []):
             display.display(f"    {line}", color=COLOURS.get(result["verdict"]) if number else None)
         return result

@@ -57,23 +57,14 @@ def notices(inventory: Hosts) -> list[str]:
     return found
 
 
-def reserving_notices(planned: Sequence[Mapping[str, Any]], segments: Sequence[Mapping[str, Any]]) -> list[str]:
-    """What stage reserve has nothing to do with, and what it does not prove."""
+def reserving_notices(planned: Sequence[Mapping[str, Any]]) -> list[str]:
+    """What stage reserve has nothing to do with."""
     texts = [text for pool in planned for text in pool["addresses"] if ":" in text]
-    found = []
-    if texts:
-        message = (
-            "IPv6 addresses of pools ({0}) need no DHCP reservation: hosts choose their own ones (SLAAC). Stage "
-            "reserve changes ranges of IPv4 only, so a DHCPv6 range that reaches into a pool has to be moved by hand."
-        )
-        found.append(message.format(", ".join(texts)))
     message = (
-        "Stage reserve asks DHCP servers in the LAN {0} only. It does not prove that those in the LAN {1} keep out of "
-        "{2}."
+        "IPv6 addresses of pools ({0}) need no DHCP reservation: hosts choose their own ones (SLAAC). Stage "
+        "reserve changes ranges of IPv4 only, so a DHCPv6 range that reaches into a pool has to be moved by hand."
     )
-    for one in segments[1:]:
-        found.append(message.format(segments[0]["network"], one["network"], ", ".join(one["pools"])))
-    return found
+    return [message.format(", ".join(texts))] if texts else []
 
 
 class Shown(NamedTuple):

@@ -100,7 +100,6 @@ def address_plan(inventory: Inventory) -> dict[str, Any]:
     hosts = {name: _plan_lans.placed(addresses, lans) for name, addresses in inventory.nodes.items()}
     router_addresses = _plan_lans.placed(router_addresses, lans)
     own, others_have = ([text for pool in part for text in pool["addresses"]] for part in (planned, foreign))
-    segments = _plan_lans.segments(lans, own)
     return {
         "lan": _plan_lans.main_of(lans),
         "lans": lans,
@@ -115,10 +114,10 @@ def address_plan(inventory: Inventory) -> dict[str, Any]:
         "advertisements": _plan_announcing.advertisements(planned),
         "reserved": own + others_have,
         "beside": others_have,
-        "segments": segments,
+        "segments": _plan_lans.segments(lans, own),
         "problems": list(dict.fromkeys(found)),
         "warnings": list(dict.fromkeys(warned + control_plane_warnings(inventory, planned))),
-        "notices": notices(inventory) + _plan_announcing.notices(planned) + reserving_notices(planned, segments),
+        "notices": notices(inventory) + _plan_announcing.notices(planned) + reserving_notices(planned),
         "summary": summary(inventory, Shown(lans, router["type"], router_addresses, hosts, dhcp), planned, foreign),
     }
 

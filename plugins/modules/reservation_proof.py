@@ -87,6 +87,8 @@ notes:
   - DHCPv6 servers are asked from the link-local address of the interface, so IPv6 must be on there.
   - A switch with DHCP snooping may log the questions, as they come for clients with invented MACs.
 seealso:
+  - plugin: homelab.lantern.proof_summary
+    plugin_type: filter
   - module: homelab.lantern.dnsmasq_reservation
   - module: homelab.lantern.dhcp_reservation
 """
@@ -455,7 +457,7 @@ def prove(options: dict[str, t.Any]) -> dict[str, t.Any]:
 
 def interface_in(lan: AddressRange) -> str:
     """The interface of this host in the LAN."""
-    where = "Run this stage on a host in the LAN: the first one of inventory group probe, or a node."
+    where = "Put a host of that LAN, such as a node, into inventory group probe."
     for value in (lan.first + 1, lan.last - 1):
         route = probing.Wire().route(str(ip_address(value)))
         if route is None:

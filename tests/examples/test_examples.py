@@ -69,6 +69,7 @@ HOME = {
             "plan_result": "{{ lantern_pools | homelab.lantern.address_plan(lan=lantern_lan, router=lantern_router) }}",
             "services": {"services": [], "nodes": [], "pools": [], "controller": RUNS, "speaker": RUNS},
             "probes": {"results": []},
+            "proofs": {"results": []},
             "vault_router_password": "secret",
             "summary": "{{ services | homelab.lantern.verify_summary(probes.results) }}",
         },

@@ -139,26 +139,39 @@ class Host:
 
 
 class Lan:
-    """Hosts on one switch, called by name; `router` has 192.168.2.1/24 at eth0, others what they are given."""
+    """Hosts on a switch, called by name; `router` has 192.168.2.1/24 at eth0, others what they are given.
+
+    The switch may have further LANs, which do not reach each other.
+    """
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self.hosts: dict[str, Host] = {}
         self.switch = Host("switch", folder / "switch")
-        self.switch.link("link", "add", "lan", "type", "bridge", "forward_delay", "0", "stp_state", "0")
-        self.switch.link("link", "set", "lan", "up")
+        self._ports = 0
+        self.add("lan")
         self.router = self.host("router", f"{ROUTER}/24")
         self.client = self.host("client")
 
-    def host(self, name: str, address: str = "") -> Host:
+    def add(self, lan: str) -> None:
+        """A LAN of the switch."""
+        self.switch.link("link", "add", lan, "type", "bridge", "forward_delay", "0", "stp_state", "0")
+        self.switch.link("link", "set", lan, "up")
+
+    def host(self, name: str, address: str = "", lan: str = "lan") -> Host:
         made = self.hosts[name] = Host(name, self._folder / name)
-        port = f"p{len(self.hosts)}"
-        self.switch.link("link", "add", port, "type", "veth", "peer", "name", "eth0", "netns", str(made.pid))
-        self.switch.link("link", "set", port, "master", "lan", "up")
-        made.link("link", "set", "eth0", "up")
-        if address:
-            made.link("address", "add", address, "dev", "eth0")
+        self.plug(made, "eth0", address, lan)
         return made
+
+    def plug(self, host: Host, interface: str, address: str, lan: str) -> None:
+        """An interface of a host in a LAN, with an address or without one."""
+        self._ports += 1
+        port = f"p{self._ports}"
+        self.switch.link("link", "add", port, "type", "veth", "peer", "name", interface, "netns", str(host.pid))
+        self.switch.link("link", "set", port, "master", lan, "up")
+        host.link("link", "set", interface, "up")
+        if address:
+            host.link("address", "add", address, "dev", interface)
 
     def prove(self, pools: list[str], **options: Any) -> dict[str, Any]:
         """The proof from a host that has an address in the LAN, as a node or the controller has."""

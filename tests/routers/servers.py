@@ -156,6 +156,21 @@ config interface 'lan'
 }
 
 
+def serve(host: Host, ranges: list[str], *options: str) -> None:
+    """The real dnsmasq at eth0 of a host, with no more than these ranges."""
+    lines = ["port=0", "interface=eth0", *options, *(f"dhcp-range={item},255.255.255.0,12h" for item in ranges)]
+    serve_file(host, lines, ":67 ")
+
+
+def serve_file(host: Host, lines: list[str], port: str) -> None:
+    """dnsmasq with this configuration, waited for until it listens to `port`, "" to wait for none."""
+    host.run("mkdir", "-p", "/var/lib/misc")
+    host.write("/etc/dnsmasq.conf", "\n".join(lines) + "\n")
+    host.start("dnsmasq", "--keep-in-foreground", "--conf-file=/etc/dnsmasq.conf", "--user=root", log="dnsmasq.log")
+    if port:
+        eventually(lambda: port in host.run("busybox", "netstat", "-lnu").stdout)
+
+
 def prepare(kind: str, router: Host) -> None:
     """What a server needs on its host besides its files."""
     if kind == "pihole5":

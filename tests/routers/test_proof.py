@@ -9,27 +9,12 @@ from pathlib import Path
 
 import pytest
 from lan import ROUTER, Host, Lan, eventually
-from servers import SERVERS
+from servers import SERVERS, serve, serve_file
 
 POOL = ["192.168.2.150-192.168.2.159"]
 LEFT = ["192.168.2.100,192.168.2.149", "192.168.2.160,192.168.2.200"]
 
 pytestmark = pytest.mark.skipif(bool(SERVERS["dnsmasq"].missing), reason="needs the program dnsmasq")
-
-
-def serve(host: Host, ranges: list[str], *options: str) -> None:
-    """The real dnsmasq on a host."""
-    lines = ["port=0", "interface=eth0", *options, *(f"dhcp-range={item},255.255.255.0,12h" for item in ranges)]
-    serve_file(host, lines, ":67 ")
-
-
-def serve_file(host: Host, lines: list[str], port: str) -> None:
-    """dnsmasq with this configuration, waited for until it listens to `port`, "" to wait for none."""
-    host.run("mkdir", "-p", "/var/lib/misc")
-    host.write("/etc/dnsmasq.conf", "\n".join(lines) + "\n")
-    host.start("dnsmasq", "--keep-in-foreground", "--conf-file=/etc/dnsmasq.conf", "--user=root", log="dnsmasq.log")
-    if port:
-        eventually(lambda: port in host.run("busybox", "netstat", "-lnu").stdout)
 
 
 def test_a_server_that_pings_first_is_asked_quickly(lan: Lan) -> None:

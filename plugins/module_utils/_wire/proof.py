@@ -24,6 +24,10 @@ NO_SERVER = (
     "is the DHCP server on? In a LAN without DHCP set reserve_proof: warn."
 )
 
+SENTENCES = ("problems", "warnings_found")
+LISTS = (*SENTENCES, "servers", "routers", "strangers", "asked", "table")
+"""What there is of each LAN, in the result over all of them one behind the other."""
+
 MANY_BITS = 48
 """With so many addresses of a /64 in a pool, one that a host chooses by chance (SLAAC) is no longer never among them:
 for a hundred addresses once in 650."""
@@ -102,7 +106,7 @@ def not_asked(interface: str) -> Heard:
     """For a host on which IPv6 is off."""
     why = (
         f"DHCPv6 servers cannot be asked: the interface {interface} has no link-local address, as IPv6 is off on this "
-        "host. Switch it on, or run this stage on another host in the LAN: the first one of inventory group probe."
+        "host. Switch it on, or put another host of the LAN before this one in inventory group probe."
     )
     return Heard("DHCPv6", (), (), (UNKNOWN, why), "")
 
@@ -172,6 +176,41 @@ def report(
         "strangers": [dict(item._asdict()) for item in strangers],
         "table": _table(rows),
     }
+
+
+def summary(tries: t.Sequence[t.Mapping[str, t.Any]]) -> dict[str, t.Any]:
+    """What the module returns, over all LANs; `tries`: its results, each with its `item`, the LAN and who asked there.
+
+    One without verdict could not ask there; an `item` has the keys `network` and `host`.
+    """
+    by_lan: dict[str, list[t.Mapping[str, t.Any]]] = {}
+    for one in tries:
+        by_lan.setdefault(str(one["item"]["network"]), []).append(one)
+    found: dict[str, t.Any] = {"lans": []}
+    found.update({key: [] for key in LISTS}, scanned=0, seconds=0.0)
+    for network, here in by_lan.items():
+        lan = f"LAN {network}" if len(by_lan) > 1 else ""
+        asked = next((one for one in here if "verdict" in one), None)
+        if asked is None:
+            found["lans"].append({"network": network, "host": "", "verdict": UNKNOWN})
+            found["problems"] += _not_asked(here, lan)
+            continue
+        found["lans"].append({"network": network, "host": asked["item"]["host"], "verdict": asked["verdict"]})
+        for key in LISTS:
+            found[key] += [_said(lan, text) for text in asked[key]] if key in SENTENCES else asked[key]
+        found["scanned"] += asked["scanned"]
+        found["seconds"] += asked["seconds"]
+    return {"verdict": worst(lan["verdict"] for lan in found["lans"]), **found}
+
+
+def _not_asked(here: t.Sequence[t.Mapping[str, t.Any]], lan: str) -> list[str]:
+    """Why nobody could ask in a LAN, in the words of each host that was to."""
+    hosts = [f"from {one['item']['host']}" if len(here) > 1 else "" for one in here]
+    return [_said(", ".join(filter(None, (lan, host))), str(one.get("msg", ""))) for host, one in zip(hosts, here)]
+
+
+def _said(where: str, text: str) -> str:
+    return f"{where}: {text}" if where else text
 
 
 def _rows(heard: Heard, vendors: t.Mapping[str, str]) -> list[tuple[str, str, str, str]]:

@@ -1,14 +1,15 @@
 # Copyright (c) 2026, Lantern contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Filters of role reserve: names of pinned Services, and the steps for a router with only a web page."""
+"""Filters of role reserve: names of pinned Services, steps for a router with only a web page, the proof of all LANs."""
 
 from __future__ import annotations
 
 import pytest
 from ansible.errors import AnsibleFilterError
-from ansible_collections.homelab.lantern.plugins.filter import reservation_steps, service_names
+from ansible_collections.homelab.lantern.plugins.filter import proof_summary, reservation_steps, service_names
 
 steps = reservation_steps.FilterModule().filters()["reservation_steps"]
+summary = proof_summary.FilterModule().filters()["proof_summary"]
 names = service_names.FilterModule().filters()["service_names"]
 
 
@@ -44,3 +45,47 @@ def test_pools_that_take_the_whole_lan():
 def test_what_is_no_range_is_named():
     with pytest.raises(AnsibleFilterError, match="10.0.0.300"):
         steps(["10.0.0.300/24"], "10.0.0.0/24")
+
+
+def asked(network, host, verdict, **found):
+    lists = {key: [] for key in ("problems", "warnings_found", "servers", "routers", "strangers", "asked", "table")}
+    item = {"network": network, "pools": [], "host": host}
+    return {**lists, "scanned": 10, "seconds": 1.5, "verdict": verdict, "item": item, **found}
+
+
+def not_asked(network, host, msg):
+    return {"item": {"network": network, "pools": [], "host": host}, "msg": msg}
+
+
+def test_the_proof_of_one_lan_is_in_the_words_of_the_module():
+    told = summary([asked("192.168.2.0/24", "desktop", "failed", problems=["No."], warnings_found=["Hm."])])
+    assert (told["verdict"], told["problems"], told["warnings_found"]) == ("failed", ["No."], ["Hm."])
+    assert told["lans"] == [{"network": "192.168.2.0/24", "host": "desktop", "verdict": "failed"}]
+    none = summary([not_asked("192.168.2.0/24", "desktop", "No scapy.")])
+    assert (none["verdict"], none["problems"], none["servers"]) == ("unknown", ["No scapy."], [])
+    assert none["lans"] == [{"network": "192.168.2.0/24", "host": "", "verdict": "unknown"}]
+    assert summary([])["verdict"] == "unknown"
+
+
+@pytest.mark.parametrize(
+    ("verdicts", "worst"),
+    [(("proven", "proven"), "proven"), (("unknown", "proven"), "unknown"), (("unknown", "failed"), "failed")],
+)
+def test_the_proof_of_several_lans_is_that_of_the_worst(verdicts, worst):
+    one, two = verdicts
+    told = summary(
+        [
+            asked("192.168.2.0/24", "desktop", one, asked=["192.168.2.9"], warnings_found=["Hm."]),
+            not_asked("192.168.3.0/24", "desktop", "Not there."),
+            asked("192.168.3.0/24", "tablet", two, asked=["192.168.3.9"], problems=["No."]),
+        ]
+    )
+    assert told["verdict"] == worst
+    assert told["problems"] == ["LAN 192.168.3.0/24: No."] and told["warnings_found"] == ["LAN 192.168.2.0/24: Hm."]
+    assert told["asked"] == ["192.168.2.9", "192.168.3.9"] and (told["scanned"], told["seconds"]) == (20, 3.0)
+    assert [(lan["host"], lan["verdict"]) for lan in told["lans"]] == [("desktop", one), ("tablet", two)]
+
+
+def test_a_lan_that_nobody_could_ask_in_is_unknown_and_each_host_says_why():
+    told = summary([not_asked("192.168.3.0/24", "desktop", "Not there."), not_asked("192.168.3.0/24", "pi", "Off.")])
+    assert told["verdict"] == "unknown" and told["problems"] == ["from desktop: Not there.", "from pi: Off."]
