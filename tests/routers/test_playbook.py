@@ -147,3 +147,21 @@ def test_a_router_with_an_api_and_undo(tmp_path: Path) -> None:
         undone = play(tmp_path, "reset.yml", router, options, "--tags=reserve")
         assert undone.returncode == 0, undone.stdout + undone.stderr
     assert api.pools == before
+
+
+def test_a_node_that_is_switched_off_does_not_stop_what_is_not_about_it(tmp_path: Path) -> None:
+    inventory = home({"type": "none", "address": ROUTER})
+    variables = inventory["all"]["vars"]
+    variables["lantern_lan"] = [NETWORK, "fd00:2::/64"]
+    variables["lantern_pools"].append({"name": "six", "addresses": ["fd00:2::1:0/120"]})
+    # Its IPv6 address is asked for.
+    away = {
+        "ansible_host": "192.168.2.11",
+        "ansible_connection": "ssh",
+        "ansible_ssh_common_args": "-oProxyCommand=false",
+    }
+    inventory["all"]["children"]["nodes"]["hosts"]["node1"] = away
+
+    done = play(tmp_path, "reserve.yml", inventory, "--extra-vars=reserve_proof=off")
+    assert done.returncode == 0 and "192.168.2.150" in done.stdout, done.stdout + done.stderr
+    assert "UNREACHABLE" in done.stdout and "ignored=1" in done.stdout, done.stdout
