@@ -1,16 +1,26 @@
 # Copyright (c) 2026, Lantern contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Stand-ins for routers' HTTP APIs, behaving as their documentation says; they are not the real thing."""
+"""Stand-ins for routers' HTTP APIs, behaving as their documentation says; they are not the real thing.
+
+`python3 apis.py KIND` is one at port 80, with systemd's dnsmasq on the same host handing out what it is set to.
+"""
 
 from __future__ import annotations
 
 import base64
+import copy
 import json
+import subprocess
+import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import Any
+
+# Where a dnsmasq that does what a stand-in is set to has its ranges.
+RANGES = Path("/etc/dnsmasq.d/lan.conf")
 
 
 class RefusalError(Exception):
@@ -39,6 +49,11 @@ class PiHole:
         self.leases: list[dict[str, Any]] = []
         self.sessions: list[str] = []
         self.restarts = 0
+
+    def dnsmasq_lines(self) -> list[str]:
+        """Those that it writes itself."""
+        dhcp = self.config["dhcp"]
+        return [f"dhcp-range={dhcp['start']},{dhcp['end']},{dhcp['leaseTime']}", *self.config["misc"]["dnsmasq_lines"]]
 
     def answer(self, method: str, path: str, body: Any, headers: Any) -> Any:
         match method, path:
@@ -84,6 +99,10 @@ class RouterOs:
         ]
         self.leases = [{".id": "*5", "address": "192.168.2.9", "mac-address": "02:00:00:00:00:09", "dynamic": "false"}]
 
+    def dnsmasq_lines(self) -> list[str]:
+        """What hands out the same."""
+        return [f"dhcp-range={part.replace('-', ',')},12h" for part in self.pools[0]["ranges"].split(",")]
+
     def answer(self, method: str, path: str, body: Any, headers: Any) -> Any:
         match method, path:
             case "GET", "/rest/ip/pool":
@@ -118,6 +137,11 @@ class OpnSense:
         self.hosts: dict[str, dict[str, str]] = {}
         self.leases: list[dict[str, Any]] = []
         self.taken_over: list[str] = []
+        self.in_force = copy.deepcopy(self.ranges)
+
+    def dnsmasq_lines(self) -> list[str]:
+        """Those that it writes itself, at reconfigure."""
+        return [f"dhcp-range={row['start_addr']},{row['end_addr']},12h" for row in self.in_force.values()]
 
     @staticmethod
     def _rows(table: dict[str, dict[str, str]]) -> dict[str, Any]:
@@ -156,13 +180,25 @@ class OpnSense:
                 return {"result": "saved"}
             case [service, "service", "reconfigure"]:
                 self.taken_over.append(service)
+                if service == "dnsmasq":
+                    self.in_force = copy.deepcopy(self.ranges)
                 return {"status": "ok"}
         raise RefusalError(404, {"status": 404, "message": "Controller not found"})
 
 
+KINDS: dict[str, Any] = {"pihole": PiHole, "routeros": RouterOs, "opnsense": OpnSense}
+
+
+def ranges(api: Any) -> str:
+    """The text of RANGES."""
+    return "\n".join(api.dnsmasq_lines()) + "\n"
+
+
 @contextmanager
-def served(api: Any) -> Iterator[str]:
-    """The URL at which the stand-in answers."""
+def served(
+    api: Any, address: tuple[str, int] = ("127.0.0.1", 0), taken_over: Callable[[], None] = lambda: None
+) -> Iterator[str]:
+    """The URL at which the stand-in answers, after `taken_over` whenever it may have been changed."""
 
     class Handler(BaseHTTPRequestHandler):
         def handle_one(self) -> None:
@@ -175,6 +211,8 @@ def served(api: Any) -> Iterator[str]:
                 status, answer = 200, api.answer(self.command, self.path, body, self.headers)
             except RefusalError as refusal:
                 status, answer = refusal.status, refusal.body
+            if self.command != "GET":
+                taken_over()
             data = b"" if answer is None else json.dumps(answer).encode()
             self.send_response(status)
             self.send_header("Content-Length", str(len(data)))
@@ -186,7 +224,7 @@ def served(api: Any) -> Iterator[str]:
         def log_message(self, *_ignored: Any) -> None:
             """Say nothing."""
 
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    server = ThreadingHTTPServer(address, Handler)
     thread = threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True)
     thread.start()
     try:
@@ -194,3 +232,20 @@ def served(api: Any) -> Iterator[str]:
     finally:
         server.shutdown()
         server.server_close()
+
+
+def main() -> None:
+    """Entry point."""
+    api = KINDS[sys.argv[1]]()
+
+    def take_over() -> None:
+        if RANGES.read_text() != ranges(api):
+            RANGES.write_text(ranges(api))
+            subprocess.run(["systemctl", "restart", "dnsmasq.service"], check=True)
+
+    with served(api, ("", 80), take_over):
+        threading.Event().wait()
+
+
+if __name__ == "__main__":
+    main()

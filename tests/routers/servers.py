@@ -9,8 +9,10 @@ from __future__ import annotations
 
 import shutil
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
+import apis
 from lan import Host, eventually
 
 FIRST, LAST = "192.168.2.100", "192.168.2.200"
@@ -155,6 +157,27 @@ config interface 'lan'
 """,
 }
 
+# Kea with its control agent.
+_SOCKET = '{ "socket-type": "unix", "socket-name": "/run/kea/kea4.sock" }'
+KEA_API = {
+    "/etc/kea/kea-dhcp4.conf": _KEA.replace('"lease-database"', f'"control-socket": {_SOCKET},\n    "lease-database"'),
+    "/etc/kea/kea-ctrl-agent.conf": f"""{{
+  "Control-agent": {{
+    "http-host": "192.168.2.1",
+    "http-port": 8000,
+    "control-sockets": {{ "dhcp4": {_SOCKET} }}
+  }}
+}}
+""",
+}
+
+
+def files(kind: str) -> dict[str, str]:
+    """Those of a router of any type that `lantern_router` may have."""
+    if kind in apis.KINDS:
+        return {**SERVERS["dnsmasq"].files, str(apis.RANGES): apis.ranges(apis.KINDS[kind]())}
+    return {"openwrt": OPENWRT, "kea_api": KEA_API}.get(kind) or SERVERS[kind].files
+
 
 def serve(host: Host, ranges: list[str], *options: str) -> None:
     """The real dnsmasq at eth0 of a host, with no more than these ranges."""
@@ -175,7 +198,7 @@ def prepare(kind: str, router: Host) -> None:
     """What a server needs on its host besides its files."""
     if kind == "pihole5":
         router.run("ln", "-s", str(shutil.which("dnsmasq", path="/usr/sbin:/usr/bin")), "/run/pihole-FTL")
-        router.script("pihole-FTL", '#!/bin/sh\n[ "$1" = -- ] && shift\nexec /run/pihole-FTL "$@"\n')
+        router.script("pihole-FTL", Path(__file__).with_name("pihole5_standin.sh").read_text())
     if kind == "networkd":
         router.run("mkdir", "-p", "/run/dbus", "/run/systemd/netif/links", "/run/systemd/netif/lldp")
         router.run("chown", "-R", "systemd-network:systemd-network", "/run/systemd/netif")

@@ -13,14 +13,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from apis import OpnSense, PiHole, RouterOs, served
+from apis import KINDS, RANGES, OpnSense, PiHole, RouterOs, ranges, served
 from lan import COLLECTION, NETWORK, PROJECT, ROUTER, Lan, eventually
-from servers import SERVERS
+from servers import KEA_API, SERVERS
 
 POOL = ["192.168.2.150-192.168.2.159"]
 INSIDE = "192.168.2.155"
 LEFT = ["192.168.2.100-192.168.2.149", "192.168.2.160-192.168.2.200"]
-KINDS: dict[str, Any] = {"pihole": PiHole, "routeros": RouterOs, "opnsense": OpnSense}
 
 
 def reserve(folder: Path, kind: str, url: str, *, check: bool = False, **options: Any) -> dict[str, Any]:
@@ -66,16 +65,6 @@ def test_reserve_and_undo(tmp_path: Path, kind: str) -> None:
         assert not reserve(tmp_path, kind, url, state="absent")["changed"]
 
 
-def dhcp_ranges(api: Any) -> list[str]:
-    """Lines of dnsmasq that hand out what a stand-in is set to; Pi-hole and OPNsense write such lines themselves."""
-    if isinstance(api, PiHole):
-        dhcp = api.config["dhcp"]
-        return [f"dhcp-range={dhcp['start']},{dhcp['end']},{dhcp['leaseTime']}", *api.config["misc"]["dnsmasq_lines"]]
-    if isinstance(api, RouterOs):
-        return [f"dhcp-range={part.replace('-', ',')},12h" for part in api.pools[0]["ranges"].split(",")]
-    return [f"dhcp-range={row['start_addr']},{row['end_addr']},12h" for row in api.ranges.values()]
-
-
 @pytest.mark.parametrize("kind", KINDS)
 def test_reserve_proof_undo(lan: Lan, tmp_path: Path, kind: str) -> None:
     """A real DHCP server does what the stand-in is set to, as such a router's own does."""
@@ -84,7 +73,7 @@ def test_reserve_proof_undo(lan: Lan, tmp_path: Path, kind: str) -> None:
         pytest.skip(f"needs the program {dnsmasq.missing}")
 
     def take_over() -> None:
-        lan.router.write("/etc/dnsmasq.d/lan.conf", "\n".join(dhcp_ranges(api)) + "\n")
+        lan.router.write(str(RANGES), ranges(api))
         lan.router.run("service", "dnsmasq", "restart")
         eventually(lambda: ":67 " in lan.router.run("busybox", "netstat", "-lnu").stdout)
 
@@ -231,26 +220,17 @@ def kea(lan: Lan) -> Callable[..., dict[str, Any]]:
     if kea.missing:
         pytest.skip(f"needs the program {kea.missing}")
     hook = lan.router.run("sh", "-c", "ls /usr/lib/*/kea/hooks/libdhcp_lease_cmds.so").stdout.strip()
-    extra = f'"hooks-libraries": [ {{ "library": "{hook}" }} ],'
-    extra += '"control-socket": { "socket-type": "unix", "socket-name": "/run/kea/kea4.sock" },'
-    text = kea.files[KEA_FILE].replace('"lease-database"', f'{extra} "lease-database"')
-    agent = {
-        "Control-agent": {
-            "http-host": "127.0.0.1",
-            "http-port": 8000,
-            "control-sockets": {"dhcp4": {"socket-type": "unix", "socket-name": "/run/kea/kea4.sock"}},
-        }
-    }
+    hooks = f'"hooks-libraries": [ {{ "library": "{hook}" }} ],'
     kea.start(lan.router)
-    lan.router.write(KEA_FILE, text)
+    for path, text in KEA_API.items():
+        lan.router.write(path, text.replace('"lease-database"', f'{hooks} "lease-database"'))
     lan.router.run("service", "kea", "restart")
-    lan.router.write("/etc/kea/kea-ctrl-agent.conf", json.dumps(agent))
     lan.router.start("kea-ctrl-agent", "-c", "/etc/kea/kea-ctrl-agent.conf", log="agent.log")
     eventually(lambda: ":8000 " in lan.router.run("busybox", "netstat", "-lnt").stdout)
     eventually(lambda: ":67 " in lan.router.run("busybox", "netstat", "-lnu").stdout)
 
     def module(*, check: bool = False, **options: Any) -> dict[str, Any]:
-        options = {"server": "kea_api", "url": "http://127.0.0.1:8000", "ranges": POOL, "network": NETWORK, **options}
+        options = {"server": "kea_api", "url": f"http://{ROUTER}:8000", "ranges": POOL, "network": NETWORK, **options}
         if options.get("state") == "absent":
             del options["ranges"]
         return lan.router.module("dhcp_api_reservation", check=check, **options)
