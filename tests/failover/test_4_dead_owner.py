@@ -99,10 +99,18 @@ def test_most_deaths_are_seen_soon(home: Home, lan: Lan, vips: Vips, capsys: pyt
         owner = lan.owner(vip.address, CHANGE_SECONDS)
         if owner not in home.workers:
             vip, owner = vips.owned_by(home.workers, local=True)
-        with contextlib.ExitStack() as dead, Series(vip.address) as series:
+        # Nobody is asked: the client is to learn from what it is told.
+        with (
+            contextlib.ExitStack() as dead,
+            lan.watching(vip.address, every=60) as watch,
+            Series(vip.address) as series,
+        ):
             time.sleep(BEFORE_SECONDS)
             dead.enter_context(home.pulled_cable(owner, keep_carrier=len(taken) % 2 == 0))
+            cut = time.monotonic()
             time.sleep(TAKEOVER_SECONDS + 1)
+        heirs = set(watch.owners(vip.address, since=cut)) - {owner}
+        assert len(heirs) == 1, f"cable {len(taken) + 1}: {owner} is followed by {sorted(heirs) or 'nobody'}"
         series.assert_gap_below(TAKEOVER_SECONDS)
         taken.append(series.gap)
         until(
