@@ -15,7 +15,7 @@ from homelab.shell import LabError
 from . import lab, lan, pods
 from .failover import LAB, LEAD_SECONDS
 from .figures import Row
-from .front import Front, Pair, repeated
+from .front import BACKEND_NODE, Front, Pair, repeated
 from .scenario import Extent, Scenario
 from .services import until
 from .session import Session
@@ -33,12 +33,22 @@ class Way:
     what: str
     done: Callable[[Front, Pair], AbstractContextManager[None]]
     seconds: float = 10.0
+    compared: bool = False
+    """Nothing is handed over: what the machine and the way lose by themselves."""
 
 
 @contextlib.contextmanager
 def _deleted(scene: Front, pair: Pair) -> Iterator[None]:
     """The DaemonSet makes another one."""
     scene.session.services.api.delete(pods.path(scene.speaker(pair.owner).name))
+    yield
+
+
+@contextlib.contextmanager
+def _other_deleted(scene: Front, pair: Pair) -> Iterator[None]:
+    """As much work for this machine, but what the clients ask for stays where it is."""
+    other = next(node for node in lan.node_names().values() if node not in (pair.owner, BACKEND_NODE))
+    scene.session.services.api.delete(pods.path(scene.speaker(other).name))
     yield
 
 
@@ -73,9 +83,9 @@ def _nothing(_: Front, __: Pair) -> Iterator[None]:
     yield
 
 
-CALM = Way(name="calm", what="Nothing happens, for comparison", done=_nothing, seconds=CALM_SECONDS)
 WAYS = (
-    CALM,
+    Way(name="calm", what="Nothing happens, for comparison", done=_nothing, seconds=CALM_SECONDS, compared=True),
+    Way(name="delete_other", what="Another speaker's pod deleted, for comparison", done=_other_deleted, compared=True),
     Way(name="delete_speaker", what="Owner's speaker pod deleted", done=_deleted),
     Way(name="exclude", what="Owner labelled exclude-from-external-load-balancers", done=_excluded),
     Way(name="shutdown", what="Owner shut down (systemctl poweroff)", done=_shut_down, seconds=20.0),
@@ -83,12 +93,12 @@ WAYS = (
 
 
 def scenarios(extent: Extent) -> tuple[Scenario, ...]:
-    return tuple(_scenario(way, 1 if way is CALM else extent.handovers) for way in WAYS)
+    return tuple(_scenario(way, extent.handovers) for way in WAYS)
 
 
 def _scenario(way: Way, count: int) -> Scenario:
     how = f"{way.seconds:.0f} s of two clients, 100 requests a second each"
-    target, gap = (None, None) if way is CALM else (0, 50)
+    target, gap = (None, None) if way.compared else (0, 50)
     return Scenario(
         name=way.name,
         rows=(
@@ -110,8 +120,7 @@ def _scenario(way: Way, count: int) -> Scenario:
 
 
 def _measure(session: Session, way: Way, count: int) -> None:
-    rest = 0 if way is CALM else REST_SECONDS
-    found = repeated(session, f"{way.name}_lost", count, lambda scene: _handover(scene, way), rest)
+    found = repeated(session, f"{way.name}_lost", count, lambda scene: _handover(scene, way), REST_SECONDS)
     losses, gaps = [float(lost) for lost, _ in found], [gap * 1e3 for _, gap in found]
     session.record(f"{way.name}_lost", sum(losses), losses)
     session.record(f"{way.name}_gap_worst", max(gaps), gaps)
