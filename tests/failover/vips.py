@@ -21,8 +21,8 @@ NAMESPACE = "failover"
 PORT = 8080
 ASSIGN_SECONDS = 20.0
 ANNOUNCE_SECONDS = 10.0
-# After the API server was away kube-proxy comes back to it in its own time.
-PROXY_SECONDS = 60.0
+# After the API server was away kube-proxy comes back to it in its own time: after a minute at most.
+PROXY_SECONDS = 120.0
 SHARING = "metallb.io/allow-shared-ip"
 ADDRESSES = "metallb.io/loadBalancerIPs"
 POOL = "metallb.io/address-pool"

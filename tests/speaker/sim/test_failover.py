@@ -158,6 +158,22 @@ def test_owner_that_only_the_lan_hears_is_left_alone(size: int, vips: int) -> No
         assert world.longest_gap == 0 and not [event for box in others for event in box.seen(Took)]
 
 
+@pytest.mark.parametrize("carrier_is_seen", [True, False])
+def test_all_agree_who_follows_soon_after_one_was_cut_off(carrier_is_seen: bool) -> None:
+    for seed in range(20):
+        world, boxes = settled(seed, vips=1)
+        (address,) = world.state.services[0].addresses
+        for cut in range(2):
+            victim = world.boxes[world.owners(address)[0]]
+            before = [len(box.seen(Took)) for box in boxes]
+            world.pull_cable(victim, carrier_is_seen=carrier_is_seen)
+            world.run(3)
+            took = [len(box.seen(Took)) for box in boxes]
+            assert sum(took) == sum(before) + 1, (seed, cut)
+            world.plug_cable(victim)
+            world.run(3)
+
+
 def test_node_that_comes_back_gets_its_share_after_the_hold_time_without_a_gap() -> None:
     world, (victim, *_) = settled(7)
     world.power_off(victim)

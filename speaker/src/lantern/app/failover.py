@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 from ipaddress import ip_address
 from random import Random
 
+from lantern.app.absences import Absences, Death
 from lantern.app.failover_effects import Accuse, AnnounceAgain, Apply, AskLan, Effect, GaveUp, Left, Took
 from lantern.app.hash_election import HashElection
 from lantern.app.roster import Presence, Roster
@@ -56,12 +57,6 @@ class Options:
     succession: Timing = Timing()
 
 
-@dataclass(slots=True)
-class _Death:
-    cause: watched.Cause
-    heard: float
-
-
 class Failover:
     """One node's whole decision about what it announces. Call `start` first."""
 
@@ -87,8 +82,7 @@ class Failover:
         self._dirty = True
         self._passed = -_NEVER
         self._wake: float | None = None
-        self._deaths: dict[str, _Death] = {}
-        self._returned: dict[str, float] = {}
+        self._absences = Absences(options.hold_seconds)
         self._remind = False
         self._hash = HashElection(me, index)
         self._effects: list[Effect] = []
@@ -271,12 +265,11 @@ class Failover:
                 case watched.AskWire(peer):
                     self._ask_lan(peer, now)
                 case watched.Lost(peer, cause, silent_seconds):
-                    self._deaths[peer] = _Death(cause, lived - silent_seconds)
+                    self._absences.lost(peer, Death(cause, lived - silent_seconds), majority=self._has_majority)
                     self._dirty = True
                     self._effects += (effect, Accuse(peer))
                 case watched.Back(peer):
-                    self._deaths.pop(peer, None)
-                    self._returned[peer] = lived
+                    self._absences.back(peer, lived)
                     # It may have told the LAN that it has what is announced here, and withdrawn without a trace.
                     self._remind = self._dirty = True
                     self._effects.append(effect)
@@ -290,22 +283,21 @@ class Failover:
         self._follow_in_use()
         others = self._others(lived)
         if by_hash := self.by_hash:
-            alive = {name for name in self._members.present if name not in self._deaths}
+            alive = {name for name in self._members.present if name not in self._absences.gone}
             can_own = self._ready and bool(self._interfaces)
-            said = {**{name: self._watch.bulletin(name) for name in self._deaths}, **others}
+            said = {**{name: self._watch.bulletin(name) for name in self._absences.gone}, **others}
             wanted = self._hash.owned(
                 alive, said, self._succession.mine if can_own else None, leaving=self._leave_at is not None
             )
             outcome = self._succession.follow(wanted, now=lived)
         else:
-            known = len(self._members.speakers()) + 1
             outcome = self._succession.decide(
                 self._index.vips,
                 self._index.vip_of,
                 others,
                 self._word(),
                 current=self._current,
-                majority=2 * (self._watch.hears + 1) >= known,
+                majority=self._has_majority,
                 now=lived,
             )
         if outcome.deposed:
@@ -340,7 +332,7 @@ class Failover:
 
     def _tell(self, outcome: Outcome, lived: float) -> None:
         for change in outcome.taken:
-            death = self._deaths.get(change.peer)
+            death = self._absences.gone.get(change.peer)
             cause, gap = (death.cause, lived - death.heard) if death is not None else (None, None)
             self._effects.append(Took(self._addresses(change), change.why, change.peer, cause, gap))
         for change in outcome.given_up:
@@ -356,7 +348,7 @@ class Failover:
             times.append(lived + 0.05)
         elif lived < self._settled_at:
             times.append(self._settled_at)
-        times += (since + self._options.hold_seconds for since in self._returned.values())
+        times += self._absences.changes()
         if self._leave_at is not None and not self._left:
             # MetalLB's speakers follow only after the goodbye.
             waiting = self._succession.mine.keys() - (self._hash.owned_by(self._members.foreign()))
@@ -369,10 +361,9 @@ class Failover:
 
     def _others(self, lived: float) -> dict[str, Bulletin]:
         """What the others say that are alive. One that was away does not know it, perhaps, and is not settled."""
-        hold = self._options.hold_seconds
-        self._returned = {peer: since for peer, since in self._returned.items() if lived - since < hold}
+        self._absences.forget(lived)
         return {
-            name: replace(word, settled=False) if name in self._returned else word
+            name: replace(word, settled=False) if name in self._absences.returned else word
             for name, word in self._watch.speakers.items()
         }
 
@@ -392,10 +383,15 @@ class Failover:
             or waited >= self._options.start_limit_seconds
         )
 
+    @property
+    def _has_majority(self) -> bool:
+        """Whether at least half of the speakers that were there lately are heard."""
+        return 2 * (self._watch.hears + 1) >= len(self._members.speakers()) + 1
+
     def _word(self) -> Bulletin:
         return Bulletin(
             ready=self._ready,
-            settled=self._passed >= self._settled_at,
+            settled=self._passed >= self._settled_at and not self._absences.was_away(self._watch.speakers),
             leaving=self._leave_at is not None,
             interfaces=self._interfaces,
             tenures=dict(self._succession.mine),
