@@ -20,6 +20,7 @@ from plays import HERE, play
 
 ROLE = PROJECT / "roles/prepare"
 PEER = "192.168.2.1"
+DROPINS = "/etc/systemd/system/swap.d"
 RULES = (PROJECT / "extensions/molecule/node/files/nftables.conf").read_text()
 NODES = {f"node{number}": {"ansible_host": f"192.168.2.1{number}"} for number in (1, 2)}
 FSTAB = """\
@@ -131,21 +132,31 @@ def test_settings_only_for_what_is_there_and_wanted(node: Host, tmp_path: Path, 
 
 def test_swap_stays_off_after_a_boot_until_it_is_undone(node: Host, tmp_path: Path) -> None:
     node.write("/etc/fstab", FSTAB)
-    node.run("rm", "-f", "/etc/dphys-swapfile")
     looked = part("swap")
     looked["ansible.builtin.include_role"]["apply"] = {"check_mode": True}
     in_use = {"prepare_node_info": {"node": {"swap": ["/swap.img"]}}}
-    assert " changed=2 " in run(node, tmp_path, [looked], **in_use).stdout
-    assert node.read("/etc/fstab") == FSTAB
+    assert " changed=4 " in run(node, tmp_path, [looked], **in_use).stdout
+    assert (
+        node.read("/etc/fstab") == FSTAB and not node.run("find", "/etc/systemd/system", "-path", f"{DROPINS}*").stdout
+    )
     # Nothing is in use here: swap is the whole machine's.
     options: dict[str, Any] = {"prepare_node_info": {"node": {"swap": []}}}
-    assert " changed=1 " in run(node, tmp_path, [part("swap")], **options).stdout
+    assert " changed=3 " in run(node, tmp_path, [part("swap")], **options).stdout
     before, after = FSTAB.splitlines(), node.read("/etc/fstab").splitlines()
     off = [f"# switched off by Lantern: {line}" if number in (2, 4, 5) else line for number, line in enumerate(before)]
-    assert after == off
+    assert after == off and "\nConditionPathExists=!/\n" in node.read(f"{DROPINS}/60-lantern.conf")
     assert " changed=0 " in run(node, tmp_path, [part("swap")], **options).stdout
 
     tasks = yaml.safe_load((ROLE / "tasks/reset.yml").read_text())
-    undo = [task for task in tasks if task["name"] == "Put lines about swap back"]
+    undo = [task for task in tasks if "swap" in str(task)]
+    assert len(undo) == 3
     run(node, tmp_path, undo, **yaml.safe_load((ROLE / "vars/main.yml").read_text()))
-    assert node.read("/etc/fstab") == FSTAB
+    assert (
+        node.read("/etc/fstab") == FSTAB and not node.run("find", "/etc/systemd/system", "-path", f"{DROPINS}*").stdout
+    )
+
+
+def test_node_without_an_fstab_is_kept_from_swap_all_the_same(node: Host, tmp_path: Path) -> None:
+    node.run("rm", "-f", "/etc/fstab")
+    assert " changed=2 " in run(node, tmp_path, [part("swap")], prepare_node_info={"node": {"swap": []}}).stdout
+    assert node.read(f"{DROPINS}/60-lantern.conf")
