@@ -39,8 +39,7 @@ class Way:
 
 @contextlib.contextmanager
 def _deleted(scene: Front, pair: Pair) -> Iterator[None]:
-    """The DaemonSet makes another one."""
-    scene.session.services.api.delete(pods.path(scene.speaker(pair.owner).name))
+    _delete_speaker(scene, pair.owner)
     yield
 
 
@@ -48,8 +47,13 @@ def _deleted(scene: Front, pair: Pair) -> Iterator[None]:
 def _other_deleted(scene: Front, pair: Pair) -> Iterator[None]:
     """As much work for this machine, but what the clients ask for stays where it is."""
     other = next(node for node in lan.node_names().values() if node not in (pair.owner, BACKEND_NODE))
-    scene.session.services.api.delete(pods.path(scene.speaker(other).name))
+    _delete_speaker(scene, other)
     yield
+
+
+def _delete_speaker(scene: Front, node: str) -> None:
+    """The DaemonSet makes another one."""
+    scene.session.services.api.delete(pods.path(scene.speaker(node).name))
 
 
 @contextlib.contextmanager
