@@ -39,8 +39,16 @@ _WORKLOAD = {
             "metadata": {"labels": {"app": APP}},
             "spec": {
                 "nodeSelector": {"kubernetes.io/hostname": BACKEND_NODE},
-                # Without a process for each request, which would take the processor from what is measured.
-                "containers": [{"name": "web", "image": "nginx", "imagePullPolicy": "IfNotPresent"}],
+                # Without a process for each request, which would take the processor from what is measured; and with a
+                # request, for its own waiting behind what ends and starts there must not be taken for a gap.
+                "containers": [
+                    {
+                        "name": "web",
+                        "image": "nginx",
+                        "imagePullPolicy": "IfNotPresent",
+                        "resources": {"requests": {"cpu": "500m"}},
+                    }
+                ],
             },
         },
     },

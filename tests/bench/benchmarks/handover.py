@@ -19,6 +19,7 @@ from .front import BACKEND_NODE, Front, Pair, repeated
 from .scenario import Extent, Scenario
 from .services import until
 from .session import Session
+from .timeline import lost
 
 EXCLUDED = "node.kubernetes.io/exclude-from-external-load-balancers"
 CALM_SECONDS = 15.0
@@ -114,6 +115,7 @@ def _scenario(way: Way, count: int) -> Scenario:
                 target=target,
                 counted=True,
             ),
+            Row(key=f"{way.name}_cut", what="The same, connections under way that were reset", unit="connections"),
             Row(key=f"{way.name}_gap_worst", what="The same, longest gap, worst", unit="ms", target=gap),
             Row(key=f"{way.name}_gap", what="The same, longest gap, mean", unit="ms"),
         ),
@@ -125,14 +127,15 @@ def _scenario(way: Way, count: int) -> Scenario:
 
 def _measure(session: Session, way: Way, count: int) -> None:
     found = repeated(session, f"{way.name}_lost", count, lambda scene: _handover(scene, way), REST_SECONDS)
-    losses, gaps = [float(lost) for lost, _ in found], [gap * 1e3 for _, gap in found]
+    losses, gaps = [float(lost) for lost, _, _ in found], [gap * 1e3 for _, _, gap in found]
     session.record(f"{way.name}_lost", sum(losses), losses)
+    session.record(f"{way.name}_cut", sum(cut for _, cut, _ in found))
     session.record(f"{way.name}_gap_worst", max(gaps), gaps)
     session.record(f"{way.name}_gap", sum(gaps) / len(gaps))
 
 
-def _handover(scene: Front, way: Way) -> tuple[int, float]:
-    """How many requests were lost, and the longest gap in seconds of either client."""
+def _handover(scene: Front, way: Way) -> tuple[int, int, float]:
+    """How many requests were lost and how many cut off, and the longest gap in seconds of either client."""
     pair = scene.pair()
     with lan.visiting(pair.clients()) as visits:
         time.sleep(LEAD_SECONDS)
@@ -140,5 +143,6 @@ def _handover(scene: Front, way: Way) -> tuple[int, float]:
         with way.done(scene, pair):
             time.sleep(way.seconds)
             ends = time.monotonic()
-    lost = sum(not visit.served for visit in visits.seen if since - lan.VISIT_TIMEOUT < visit.started < ends)
-    return lost, max(visits.gaps(since, ends).values())
+    seen = [visit for visit in visits.seen if since - lan.VISIT_TIMEOUT < visit.started < ends]
+    cut = sum(visit.cut for visit in seen)
+    return len(lost(seen)) - cut, cut, max(visits.gaps(since, ends).values())

@@ -11,12 +11,16 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Visit:
-    """One request of one client, over a connection of its own; `served`: it got the page in time."""
+    """One request of one client, over a connection of its own.
+
+    `served`: it got the page in time; `cut`: it got none, for its connection had come about and was reset.
+    """
 
     client: str
     started: float
     ended: float
     served: bool
+    cut: bool = False
 
 
 @dataclass(frozen=True, slots=True)

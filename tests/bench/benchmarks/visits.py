@@ -4,8 +4,8 @@
 
 Takes one JSON object: "interval" and "timeout" in seconds, and "clients", each with "name", "address", "fresh" (whether
 it forgets its neighbours before it asks), and "port" if it is not 80. Prints a line for each request, [name, started,
-ended, served], in monotonic seconds. Ends with its standard input, when the last request has its answer or its time is
-up.
+ended, served, cut], in monotonic seconds; "cut" is one whose connection had come about and was reset. Ends with its
+standard input, when the last request has its answer or its time is up.
 
 One thread and no library: a hundred requests a second must not take the processor from what is measured.
 """
@@ -155,14 +155,15 @@ class Visitor:
             request.connection.send(REQUEST)
             request.connected = True
             self._epoll.modify(number, select.EPOLLIN)
-        except OSError:
-            self._end(number, served=False)
+        except OSError as error:
+            # Nobody resets what has not come about: that would be a refusal.
+            self._end(number, served=False, cut=error.errno == errno.ECONNRESET)
 
-    def _end(self, number: int, *, served: bool) -> None:
+    def _end(self, number: int, *, served: bool, cut: bool = False) -> None:
         request = self._requests.pop(number)
         request.client.under_way -= 1
         request.connection.close()
-        self._out.write(json.dumps([request.client.name, request.started, time.monotonic(), served]) + "\n")
+        self._out.write(json.dumps([request.client.name, request.started, time.monotonic(), served, cut]) + "\n")
 
 
 def main(options: dict[str, Any]) -> None:

@@ -8,6 +8,7 @@ import http.server
 import json
 import os
 import socket
+import struct
 import subprocess
 import sys
 import threading
@@ -71,6 +72,31 @@ def test_each_client_gets_its_pages_at_its_pace(server: http.server.ThreadingHTT
         assert len(starts) > 10
 
 
+def test_connections_reset_under_way_are_told_apart() -> None:
+    with socket.socket() as listening:
+        listening.bind(("127.0.0.1", 0))
+        listening.listen(100)
+        listening.settimeout(5)
+
+        def reset() -> None:
+            while True:
+                try:
+                    connection, _ = listening.accept()
+                except OSError:
+                    return
+                with connection:
+                    connection.recv(100)
+                    connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+
+        thread = threading.Thread(target=reset)
+        thread.start()
+        visits = _visit({"cached": listening.getsockname()[1]}, seconds=0.2)
+        listening.shutdown(socket.SHUT_RDWR)
+        thread.join()
+    assert len(visits) > 3
+    assert all(visit.cut and not visit.served for visit in visits)
+
+
 def test_no_page_is_told_apart_from_a_page(server: http.server.ThreadingHTTPServer) -> None:
     server.good = False  # type: ignore[attr-defined]
     with socket.socket() as nobody, socket.socket() as silent:
@@ -84,6 +110,6 @@ def test_no_page_is_told_apart_from_a_page(server: http.server.ThreadingHTTPServ
         }
         visits = _visit(ports, seconds=0.2)
     assert {visit.client for visit in visits} == set(ports)
-    assert not any(visit.served for visit in visits)
+    assert not any(visit.served or visit.cut for visit in visits)
     assert all(visit.ended - visit.started >= 0.3 for visit in visits if visit.client == "silent")
     assert all(visit.ended - visit.started < 0.3 for visit in visits if visit.client == "refused")
