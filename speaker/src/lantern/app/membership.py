@@ -140,9 +140,14 @@ class Membership:
         """Names of members that are here and do not understand what Lantern's speakers tell each other."""
         return [member.name for member in self.members if member.present and not is_lantern(member)]
 
-    def view(self) -> list[dict[str, Any]]:
-        """The members for people and programs: name, address, state, round-trip time in milliseconds."""
-        trips = {} if self.net is None else self.net.node.round_trips
+    def view(self, watched: Callable[[str], float | None]) -> list[dict[str, Any]]:
+        """The members for people and programs: name, address, state, round-trip time in milliseconds.
+
+        `watched` tells the seconds to a speaker and back, None where they were not measured: then it is the ping's.
+        """
+        pinged = {} if self.net is None else self.net.node.round_trips
+        trips = {name: trip.smoothed for name, trip in pinged.items()}
+        trips |= {member.name: trip for member in self.members if (trip := watched(member.name)) is not None}
         return [
             {
                 "name": member.name,
@@ -150,7 +155,7 @@ class Membership:
                 "port": member.port,
                 "state": member.state.name.lower(),
                 "implementation": "lantern" if is_lantern(member) else "other",
-                "round_trip_ms": round(trips[member.name].smoothed * 1000, 2) if member.name in trips else None,
+                "round_trip_ms": round(trips[member.name] * 1000, 2) if member.name in trips else None,
             }
             for member in sorted(self.members, key=lambda item: item.name)
         ]

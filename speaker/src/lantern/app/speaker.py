@@ -152,7 +152,10 @@ class Speaker:
         about = announcements.AnnouncementPages(
             self._settings.node_name, election.machine, election.index, lambda: membership.foreign
         )
-        pages = {"/members": membership.view, announcements.PATH: about.overview}
+        pages = {
+            "/members": lambda: membership.view(election.machine.round_trip_seconds),
+            announcements.PATH: about.overview,
+        }
         return StatusServer(self._registry, self.not_ready, pages, {announcements.PATH: about.about}, stale)
 
     async def _hand_over(self) -> None:

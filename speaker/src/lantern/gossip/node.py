@@ -222,7 +222,10 @@ class Node:
 
     def _handle(self, message: bytes, source: Endpoint, now: float) -> None:
         if message[0] == MessageType.USER:
-            self._outbox.emit(effects.UserMessage(message[1:], source, self._cluster.directory.name_at(source)))
+            name = self._cluster.directory.name_at(source)
+            if name is not None:
+                self._prober.heard(name, now=now)
+            self._outbox.emit(effects.UserMessage(message[1:], source, name))
             return
         match wire.decode(message):
             case wire.Ping() as ping:

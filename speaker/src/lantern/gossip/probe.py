@@ -4,6 +4,8 @@
 
 A round: ping; without an answer in time ask a few others to ping it, and try TCP; without any answer at the end of
 the round the member is suspected. Other members' requests to ping somebody are served here too.
+
+Unlike memberlist's, a round is left out for a member whose application was heard meanwhile.
 """
 
 from __future__ import annotations
@@ -107,6 +109,7 @@ class Prober:
     round_trips: dict[str, RoundTrip] = field(default_factory=dict)
     _ring: ProbeRing = field(init=False)
     _waiting: dict[int, _Round | _Relay | _Errand] = field(default_factory=dict)
+    _heard: dict[str, float] = field(default_factory=dict)
     _seq_no: int = field(init=False)
     _relays: int = 0
 
@@ -120,7 +123,7 @@ class Prober:
         timing = self.config.timing
         member = self._ring.next(self.cluster.table, self.config.name, lambda: self._turn(now))
         next_tick = now + timing.probe_interval_seconds
-        if member is None:
+        if member is None or self._lives(member, now):
             self.timers.set(next_tick, ProbeTick())
             return
         deadline = now + self.cluster.awareness.scaled(timing.probe_interval_seconds)
@@ -230,10 +233,25 @@ class Prober:
                 del self._waiting[seq_no]
                 self.outbox.emit(effects.PingUnanswered(seq_no, errand.member.name))
 
+    def heard(self, name: str, *, now: float) -> None:
+        """The application of a member has said something."""
+        self._heard[name] = now
+
+    def _lives(self, member: Member, now: float) -> bool:
+        """Whether a ping would tell nothing that is not known already.
+
+        Speakers that probe each other several times a second would be woken by pings beside that for nothing.
+        """
+        if member.state is not MemberState.ALIVE or self.cluster.awareness.score:
+            return False
+        heard = self._heard.get(member.name)
+        return heard is not None and now - heard < self.config.timing.probe_interval_seconds
+
     def _turn(self, now: float) -> None:
         self.cluster.reap(now=now)
-        for name in self.round_trips.keys() - self.cluster.table.names():
-            del self.round_trips[name]
+        for gone in (self.round_trips.keys() | self._heard.keys()) - self.cluster.table.names():
+            self.round_trips.pop(gone, None)
+            self._heard.pop(gone, None)
 
     def _wait(self, waiting: _Round | _Relay | _Errand) -> int:
         self._seq_no = (self._seq_no + 1) & _SEQ_NO_MASK

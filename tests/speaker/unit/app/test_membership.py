@@ -59,9 +59,10 @@ def test_two_speakers_find_each_other_and_one_leaves(tmp_path: Path) -> None:
         first, second = (speaker(node, port, tmp_path) for node in NODES)
         tasks = [asyncio.create_task(one.run()) for one in (first, second)]
         await until(lambda: present(first) == present(second) == {"node1", "node2"})
-        await until(lambda: any(row["round_trip_ms"] is not None for row in first.view()))
-        shown = {row["name"]: row for row in first.view()}
+        await until(lambda: any(row["round_trip_ms"] is not None for row in first.view(lambda _: None)))
+        shown = {row["name"]: row for row in first.view({"node2": 0.012}.get)}
         assert shown["node2"]["state"] == "alive" and shown["node2"]["implementation"] == "lantern"
+        assert (shown["node1"]["round_trip_ms"], shown["node2"]["round_trip_ms"]) == (None, 12.0)
         began = asyncio.get_running_loop().time()
         await second.leave()
         tasks[1].cancel()

@@ -7,7 +7,7 @@ from __future__ import annotations
 from random import Random
 
 import pytest
-from lantern.gossip import effects, wire
+from lantern.gossip import effects, packet, wire
 from lantern.gossip.config import Limits, Timing
 from lantern.gossip.effects import Effect
 from lantern.gossip.endpoint import Endpoint
@@ -59,6 +59,51 @@ def test_answered_ping_is_followed_by_the_next_after_the_interval() -> None:
     assert driver.now - begin == pytest.approx(1.0, abs=0.002)
     assert following.seq_no == (ping.seq_no + 1) % 2**32
     assert driver.node.round_trips["n2"].latest == pytest.approx(0.1, abs=0.002)
+
+
+def say(driver: Driver, number: int) -> None:
+    """A message of that member's application."""
+    sealed = packet.seal([b"\x08hello"], driver.sealing, checksum=False)
+    driver.node.receive_datagram(sealed, place(number), now=driver.now)
+
+
+def pinged(driver: Driver, seconds: float, *talking: int) -> set[str]:
+    """Who is pinged, and answers, while the applications of some members talk."""
+    names = set()
+    for _ in range(int(seconds / 0.25)):
+        for number in talking:
+            say(driver, number)
+        for _, ping in pings(driver, driver.pass_time(0.25)):
+            driver.give(Ack(ping.seq_no))
+            names.add(ping.node)
+    return names
+
+
+def test_who_talks_is_not_pinged_until_it_is_silent() -> None:
+    driver = Driver(3, timing=CALM)
+    assert pinged(driver, 10, 2, 4) == {"n3"}
+    assert pinged(driver, 10, 4) == {"n2", "n3"}
+
+
+def test_who_talks_is_pinged_when_it_is_suspected() -> None:
+    driver = Driver(2, timing=CALM)
+    assert pinged(driver, 4, 2, 3) == set()
+    driver.give(Suspect(1, "n2", "n3"), source=3)
+    assert pinged(driver, 2.5, 2, 3) == {"n2"}
+
+
+def test_who_doubts_itself_pings_until_it_does_not() -> None:
+    driver = Driver(2, timing=CALM)
+    _, unanswered = until_ping(driver)
+    driver.pass_time(0.9)
+    say(driver, 2)
+    say(driver, 3)
+    ((_, ping),) = pings(driver, driver.pass_time(0.2))
+    assert driver.node.health == 1 and ping.node != unanswered.node
+    driver.give(Ack(ping.seq_no))
+    driver.give(alive(int(unanswered.node[1:]), incarnation=2))
+    assert driver.node.health == 0
+    assert pinged(driver, 4, 2, 3) == set()
 
 
 def test_ack_of_another_host_counts_but_is_not_measured() -> None:
