@@ -27,7 +27,7 @@ from lantern.pools import Address
 from lantern.watch import effects as watched
 
 GOSSIP_DEATH_SECONDS = 5.0
-LAN_ANSWER_SECONDS = 0.18
+LAN_ANSWER_SECONDS = 0.36
 
 
 @dataclass
@@ -36,6 +36,8 @@ class Link:
 
     loss: float = 0.0
     delay_seconds: tuple[float, float] = (0.0001, 0.001)
+    in_order: bool = False
+    """What a box sends does not overtake what it sent before."""
 
 
 def snapshot(names: Iterable[str], vips: int, **changes: Any) -> Snapshot:
@@ -71,6 +73,8 @@ class Box:
     waiting: list[Callable[[], None]] = field(default_factory=list)
     alarm: float | None = None
     sent: int = 0
+    last_arrival: float = 0.0
+    """Of what it has sent so far."""
 
     @property
     def mac(self) -> bytes:
@@ -338,7 +342,10 @@ class LanWorld:
         receiver = self.boxes.get(peer)
         if receiver is None or self.rng.random() < self.link.loss:
             return
-        self._at(self.now + self.rng.uniform(*self.link.delay_seconds), lambda: self._arrive(sender, receiver, data))
+        arrival = self.now + self.rng.uniform(*self.link.delay_seconds)
+        if self.link.in_order:
+            arrival = sender.last_arrival = max(arrival, sender.last_arrival)
+        self._at(arrival, lambda: self._arrive(sender, receiver, data))
 
     def _arrive(self, sender: Box, receiver: Box, data: bytes) -> None:
         if self._talk(sender, receiver):

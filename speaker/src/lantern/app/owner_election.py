@@ -37,7 +37,7 @@ log = logging.getLogger("lantern.failover")
 # A timer that is later than this means that this process did not run: its sleep is nobody's silence.
 _STALL_SECONDS = 0.03
 # A little less than the time for which the watch awaits the LAN's answer.
-_ASK_SECONDS = 0.18
+_ASK_SECONDS = 0.36
 
 
 class OwnerElection:

@@ -154,7 +154,7 @@ def test_lost_one_that_came_back_is_found_as_soon_as_before_when_it_is_lost_agai
         taken.append(stage.when(effects.Lost) - begin)
         stage.answering.add("b")
         stage.run(1)
-    assert max(taken) < 0.65
+    assert max(taken) < 0.85
 
 
 def test_an_answer_in_time_ends_the_doubt() -> None:
@@ -212,7 +212,7 @@ def test_who_hears_nobody_at_all_waits_longer() -> None:
     assert stage.when(effects.Lost) - stage.when(effects.AskWire) == pytest.approx(2.0, abs=0.1)
 
 
-@pytest.mark.parametrize(("linked", "seconds"), [(None, 0.2), (True, 0.2), (False, 2.0)])
+@pytest.mark.parametrize(("linked", "seconds"), [(None, 0.4), (True, 0.4), (False, 2.0)])
 def test_of_two_nodes_the_lan_tells_which_is_cut_off(linked: bool | None, seconds: float) -> None:
     stage = Stage("b")
     stage.silence("b")
@@ -233,10 +233,10 @@ def test_asked_about_somebody_it_looks_for_itself_and_tells() -> None:
     assert stage.seen(effects.AskWire) == [effects.AskWire("b")]
     stage.watch.wire("b", answered=False, now=stage.now)
     begin = stage.now
-    stage.run(0.4)
+    stage.run(0.6)
     (lost,) = stage.seen(effects.Lost)
     assert isinstance(lost, effects.Lost) and lost.cause is Cause.TOLD
-    assert stage.when(effects.Lost) - begin < 0.3
+    assert stage.when(effects.Lost) - begin < 0.5
     assert not stage.sent("c", Suspicion)
 
 
