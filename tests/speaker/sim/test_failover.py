@@ -103,7 +103,7 @@ def test_nobody_is_held_for_dead_in_jitter_and_loss(size: int) -> None:
     assert world.settled() and world.longest_gap < 2.5
 
 
-@pytest.mark.parametrize("size", [2, 3])
+@pytest.mark.parametrize("size", [2, 3, 5])
 def test_nobody_is_held_for_dead_when_a_clean_lan_suddenly_jitters(size: int) -> None:
     for seed in range(100):
         world, boxes = settled(seed, size=size)

@@ -9,9 +9,7 @@ that hears it, holds this node back. A node that hears nobody at all holds itsel
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterable, Mapping
-from functools import lru_cache
 from random import Random
 from typing import Protocol
 
@@ -33,6 +31,7 @@ from lantern.watch.effects import (
 )
 from lantern.watch.messages import Answer, BrokenMessageError, Delta, Offer, Page, Probe, Report, Stamp, Suspicion
 from lantern.watch.options import Options
+from lantern.watch.partners import partners
 from lantern.watch.peer import Inquiry, Peer, Status
 from lantern.watch.publication import Publication
 
@@ -391,6 +390,9 @@ class Watch:
         """Ask whoever may speak for it, and ask it itself as often as it takes."""
         peer.status = Status.SUSPECT
         peer.inquiry = Inquiry(now, cause, now + self._options.inquiry_seconds)
+        if cause is Cause.SILENCE and not peer.close:
+            # Only its answers are heard here, after both ways, while those who watch it closely hear its probes, too.
+            peer.inquiry.due += self._options.inquiry_seconds
         peer.urgent = True
         peer.probe_at = min(peer.probe_at, max(now, peer.sent + self._options.step_seconds))
         self._effects.append(AskWire(peer.name))
@@ -410,6 +412,8 @@ class Watch:
         peer.askers[asker.name] = now + 4 * self._options.inquiry_seconds
         if peer.status is Status.ALIVE and peer.held_until <= now:
             self._suspect(peer, Cause.TOLD, now)
+        elif peer.inquiry is not None:
+            self._doubted_by_others(peer.inquiry, now)
 
     def _reported(self, subject: str, heard: bool, now: float) -> None:
         peer = self._peers.get(subject)
@@ -419,6 +423,10 @@ class Watch:
             self._hold_back(peer, Witness.SPEAKER, now)
         else:
             peer.inquiry.linked = True
+            self._doubted_by_others(peer.inquiry, now)
+
+    def _doubted_by_others(self, inquiry: Inquiry, now: float) -> None:
+        inquiry.due = min(inquiry.due, now + self._options.inquiry_seconds)
 
     def _hold_back(self, peer: Peer, witness: Witness, now: float) -> None:
         pause = min(self._options.hold_back_seconds * 2.0**peer.held, 8 * self._options.hold_back_seconds)
@@ -462,11 +470,10 @@ class Watch:
     # Who watches whom.
 
     def _share_the_work(self) -> None:
-        """Each speaker is watched closely by a few others, the same ones by everybody's reckoning."""
-        present = [self._me, *(peer.name for peer in self._peers.values() if peer.status is not Status.LOST)]
+        lost = {peer.name for peer in self._peers.values() if peer.status is Status.LOST}
+        close = partners(self._me, self._peers, lost=lost, watchers=self._options.watchers)
         for peer in self._peers.values():
-            line = sorted((name for name in present if name != peer.name), key=lambda name: _pair(name, peer.name))
-            peer.close = self._me in line[: self._options.watchers]
+            peer.close = peer.name in close
 
     def _send(self, peer: Peer, data: bytes) -> None:
         self._effects.append(Send(peer.name, data))
@@ -474,8 +481,3 @@ class Watch:
     def _send_to(self, name: str, data: bytes) -> None:
         if name in self._peers:
             self._effects.append(Send(name, data))
-
-
-@lru_cache(maxsize=8192)
-def _pair(watcher: str, watched: str) -> bytes:
-    return hashlib.sha256(f"{watcher}>{watched}".encode()).digest()

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from random import Random
 
 import pytest
@@ -69,6 +70,11 @@ class Stage:
 
     def when(self, kind: type[effects.Effect]) -> float:
         return next(when for when, effect in self.effects if isinstance(effect, kind))
+
+    def watched_closely(self) -> set[str]:
+        """After ten seconds in which nobody but this one probes."""
+        self.run(10.0)
+        return {peer for peer in self.answering if len(self.sent(peer, Probe)) > 20}
 
     def silence(self, *peers: str) -> float:
         """They answer no more; the time."""
@@ -238,6 +244,32 @@ def test_asked_about_somebody_it_looks_for_itself_and_tells() -> None:
     assert isinstance(lost, effects.Lost) and lost.cause is Cause.TOLD
     assert stage.when(effects.Lost) - begin < 0.5
     assert not stage.sent("c", Suspicion)
+
+
+@pytest.mark.parametrize(
+    ("word", "ways"),
+    [
+        (None, 2),
+        (lambda distant: messages.encode_suspicion(distant, 0.3), 1),
+        (lambda distant: messages.encode_report(distant, heard=False), 1),
+    ],
+)
+def test_one_that_others_watch_is_given_time_for_both_ways_until_they_doubt_it_too(
+    word: Callable[[str], bytes] | None, ways: int
+) -> None:
+    stage = Stage("b", "c", "d", "e", "f")
+    close = stage.watched_closely()
+    watcher, distant = min(close), min(stage.answering - close)
+    stage.effects.clear()
+    stage.silence(distant)
+    while not stage.seen(effects.AskWire):
+        stage.run(0.01)
+    if word is not None:
+        stage.tell(watcher, word(distant))
+    stage.watch.wire(distant, answered=False, now=stage.now)
+    begin = stage.now
+    stage.run(2.0)
+    assert stage.when(effects.Lost) - begin == pytest.approx(ways * OPTIONS.inquiry_seconds, abs=0.05)
 
 
 def test_asked_about_somebody_whom_it_hears_it_says_so() -> None:
