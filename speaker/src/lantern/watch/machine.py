@@ -290,7 +290,7 @@ class Watch:
     def _pace(self, peer: Peer, now: float) -> float:
         """Seconds until the next probe, if the peer answers.
 
-        Where two watch each other a probe of one is a sign of life for the other as well: they take turns, and a node
+        A probe of one is a sign of life for the other as well: two that are close take turns, and a node
         leaves its turn to the other for a quarter of an interval.
         """
         fast = self._options.interval_seconds

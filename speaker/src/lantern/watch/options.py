@@ -15,7 +15,7 @@ class Options:
     """Between probes of a speaker that this node watches closely. Half of it finds a dead one 0.1 s sooner, and
     costs an idle speaker of three twice as many wake-ups, of half a millisecond each."""
     watchers: int = 2
-    """So many nodes watch a speaker closely; the others make sure from time to time."""
+    """So many nodes watch a speaker closely, and it watches them; the others make sure from time to time."""
     slow_seconds: float = 1.0
     """Between probes of the others; longer in clusters of more than ten."""
     step_seconds: float = 0.03

@@ -13,12 +13,11 @@ from collections.abc import Collection, Iterable
 from functools import lru_cache
 
 
-def partners(me: str, others: Iterable[str], *, lost: Collection[str], watchers: int) -> set[str]:
+def partners(me: str, others: Collection[str], *, lost: Collection[str], watchers: int) -> set[str]:
     """Those among the others that watch `me` closely, or that `me` is to watch; each has `watchers` of them.
 
     Who is lost watches nobody, and is looked for by those who would watch it.
     """
-    others = list(others)
     present = [me, *(name for name in others if name not in lost)]
     mine = _watchers(me, present, watchers)
     return {name for name in others if name in mine or me in _watchers(name, present, watchers)}
