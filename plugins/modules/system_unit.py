@@ -27,7 +27,7 @@ attributes:
     support: full
 options:
   name:
-    description: The unit, with its type, such as V(lantern-ping.service).
+    description: The unit, with its type, such as V(lantern-quiet.service).
     type: str
     required: true
   files:

@@ -8,11 +8,14 @@ For IPv4 with kube-proxy over iptables, for IPv6 over nftables.
 from __future__ import annotations
 
 import contextlib
+import socket
 import statistics
 import time
 from collections.abc import Callable, Iterator
 
 import pytest
+import wire
+from benchmarks import lab
 from benchmarks.services import until
 from faults import stopped_api_server
 from home import Home
@@ -69,6 +72,27 @@ def test_dead_owner_takes_the_api_server_with_it(home: Home, lan: Lan, vips: Vip
     # The others are to know of the Service: after the outage before they come back to the API server in their own time.
     time.sleep(RECONNECT_SECONDS)
     _dies_and_comes_back(home, lan, vip, owner, DEATHS["power"], home.settle)
+
+
+def test_clients_are_not_sent_back_to_a_dead_owner(home: Home, lan: Lan, vips: Vips) -> None:
+    """A kernel passes on what kube-proxy does not translate, as the end of a connection through an owner that has died.
+
+    By IPv6 it would tell the client whom it holds for nearer; clients heed that.
+    """
+    vip, owner = vips.owned_by(home.workers, local=True, ipFamilies=["IPv6"])
+    for node in home.others(owner):
+        assert "1 received" in lab.on(node, f"ping -n -c 1 -W 2 {vip.address}"), "nodes know where the owner is"
+    with (
+        contextlib.closing(wire.at_client(lambda: socket.create_connection((vip.address, 80)))) as connection,
+        wire.Capture(wire.IPV6_TYPE, wire.is_redirect) as redirects,
+        Series(vip.address) as series,
+    ):
+        time.sleep(BEFORE_SECONDS)
+        with home.pulled_cable(owner):
+            connection.close()
+            time.sleep(DEAD_SECONDS)
+    assert not [lan.name(one.frame.src) for one in redirects.frames]
+    series.assert_gap_below(TAKEOVER_SECONDS)
 
 
 def _dies_and_comes_back(home: Home, lan: Lan, vip: Vip, owner: str, death: Death, wait: Callable[[], None]) -> None:

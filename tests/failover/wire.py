@@ -28,8 +28,8 @@ from scapy.utils6 import in6_getnsma, in6_getnsmac
 T = TypeVar("T")
 
 ARP_TYPE, IPV4_TYPE, IPV6_TYPE = 0x0806, 0x0800, 0x86DD
-# The header after IPv6's (RFC 4443), and with what this one begins (RFC 4861 section 4.4).
-_ICMPV6, _ADVERTISEMENT = b"\x3a", b"\x88"
+# The header after IPv6's (RFC 4443), and with what this one begins (RFC 4861 sections 4.4 and 4.5).
+_ICMPV6, _ADVERTISEMENT, _REDIRECT = b"\x3a", b"\x88", b"\x89"
 # A question that is repeated so often is not lost among other frames.
 _ASK_SECONDS = 0.1
 
@@ -254,6 +254,11 @@ def _claims_capture(version: int) -> Capture:
 def _is_advertisement(raw: bytes) -> bool:
     """Whether a frame of IPv6 is a neighbour advertisement. To decode what clients get would take all the time."""
     return raw[20:21] == _ICMPV6 and raw[54:55] == _ADVERTISEMENT
+
+
+def is_redirect(raw: bytes) -> bool:
+    """Whether a frame of IPv6 tells of a nearer way."""
+    return raw[20:21] == _ICMPV6 and raw[54:55] == _REDIRECT
 
 
 def _is_reset(answer: TCP | UDP) -> bool:
